@@ -1,0 +1,41 @@
+/** Fields that several contracts share. CPU amounts are in cores: 1.5 is one and a half CPUs. */
+import { z } from "zod";
+
+/** Version of the contracts; a part of every subject. Unknown fields are tolerated within a version. */
+export const CONTRACT_VERSION = 1;
+
+/** Immutable id of a host: the token that stands in subjects and keys. */
+export const hostId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ -");
+
+export const schemaVersion = z.literal(CONTRACT_VERSION);
+
+/** Id of one boot of a host's kernel (/proc/sys/kernel/random/boot_id). */
+export const bootId = z.string().regex(/^[0-9a-f-]{8,64}$/, "must be a boot id as the kernel prints it");
+
+/** UUID of a guest, lower case. */
+export const guestUuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "must be a lower-case UUID");
+
+/** Name of a guest. May be anything that a tenant chose: quotes, commas and newlines included. */
+export const guestName = z.string().min(1).max(1024);
+
+/** A point of the host's CLOCK_BOOTTIME in microseconds: grows also in suspend, restarts only with the boot. */
+export const bootTimeUs = z.int().min(0);
+
+/** An amount of CPU in cores. */
+export const cores = z.number().min(0).max(65_536);
+
+/** Number of a logical CPU. */
+export const cpuNumber = z.int().min(0).max(65_535);
+
+/** A set of logical CPUs, ascending, never empty. */
+export const cpuSet = z.array(cpuNumber).min(1).max(65_536);
+
+/** What an operator says a guest is. `auto`: inferred from its use. `exempt`: never touched. */
+export const declaredClass = z.enum(["auto", "service", "scientific", "exempt"]);
+export type DeclaredClass = z.infer<typeof declaredClass>;
+
+/** The two kinds of guests of the paper (LIST_se and LIST_sc). */
+export const guestClass = z.enum(["service", "scientific"]);
+export type GuestClass = z.infer<typeof guestClass>;

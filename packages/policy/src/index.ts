@@ -1,0 +1,10 @@
+/** The pure part: contracts, settings, decisions. Needs nothing but its arguments. */
+export * from "./contracts/applied.ts";
+export * from "./contracts/fields.ts";
+export * from "./contracts/host.ts";
+export * from "./contracts/parse.ts";
+export * from "./contracts/plan.ts";
+export * from "./contracts/sample.ts";
+export * from "./contracts/subjects.ts";
+export * from "./settings.ts";
+export * from "./state.ts";

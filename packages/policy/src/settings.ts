@@ -1,0 +1,37 @@
+/** How the fleet is governed: thresholds, period, preset. Read from the classifier's configuration. */
+import { z } from "zod";
+import { cores } from "./contracts/fields.ts";
+
+/** What counts as a guest's use. `run`: time on a CPU, as in the paper. `demand`: also what it was kept from. */
+export const usageSignal = z.enum(["run", "demand"]);
+
+export const settingsSchema = z.strictObject({
+  /** `paper`: held by quotas, as the paper says. `default`: services rank above scientific guests in the kernel. */
+  preset: z.enum(["default", "paper"]).default("default"),
+  /** T_check in milliseconds: both algorithms run once in it (paper, symbols). */
+  checkPeriodMs: z.int().min(50).max(3_600_000).default(1000),
+  /** Threshold of CPU usage, as part of a guest's vCPUs (paper: alpha). */
+  alpha: z.number().gt(0).lte(1).default(0.7),
+  /** Threshold of crossings: more than beta move a guest (paper: beta). */
+  beta: z.int().min(0).max(1_000_000).default(5),
+  /** Signal that is held against alpha. */
+  signal: usageSignal.default("demand"),
+  /** A vCPU that ran and waited for at least this part of a period wanted everything. */
+  heldBackFrom: z.number().gt(0).lte(1).default(0.95),
+  /** CPU kept for the host itself on every host, in cores. */
+  reserveCores: cores.default(0),
+  /** Largest part of a host's CPUs that guests get by inference alone: a tenant can spin to earn CPU. */
+  inferredShareMax: z.number().min(0).max(1).default(1),
+  /** How long a plan holds without being renewed, in milliseconds; at least two check periods. */
+  planTtlMs: z.int().min(200).max(86_400_000).default(10_000),
+  /** Length of a bandwidth period, in microseconds (kernel: cfs_period_us, 1000 to 1000000). */
+  bandwidthPeriodUs: z.int().min(1000).max(1_000_000).default(100_000),
+  /** A planned share that differs by less than this many cores from the last one stays as it was. */
+  deadBandCores: z.number().min(0).max(1).default(0.05),
+});
+export type Settings = z.infer<typeof settingsSchema>;
+
+/** Settings of a preset: the defaults, with what is given in their place. */
+export function presetSettings(preset: Settings["preset"], overrides: Partial<Settings> = {}): Settings {
+  return settingsSchema.parse({ ...overrides, preset });
+}
