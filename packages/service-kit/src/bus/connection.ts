@@ -1,0 +1,138 @@
+/** One connection to NATS that waits at the start and comes back by itself. */
+import { connect } from "@nats-io/transport-node";
+import type { NatsConnection } from "@nats-io/transport-node";
+import type { Logger } from "../log.ts";
+import type { Readiness } from "../readiness.ts";
+
+export interface ConnectionOptions {
+  /** One or more server addresses, separated by commas. */
+  url: string;
+  user?: string | undefined;
+  password?: string | undefined;
+  /** Name of the client, as the server's monitoring shows it. */
+  name: string;
+  log: Logger;
+  readiness: Readiness;
+}
+
+const RECONNECT_WAIT_MS = 500;
+/** A server that is frozen, not gone, is noticed after two unanswered pings. */
+const PING_INTERVAL_MS = 2000;
+
+/** Nobody is connected just now: what was to be sent was not sent. */
+export class BusAwayError extends Error {
+  override readonly name = "BusAwayError";
+}
+
+export class BusConnection {
+  readonly #options: ConnectionOptions;
+  readonly #upListeners = new Set<() => void>();
+  readonly #connected: Promise<NatsConnection>;
+  #connection: NatsConnection | undefined;
+  #up = false;
+  #closed = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    options.readiness.set("nats", false, `connecting to ${withoutCredentials(options.url)}`);
+    this.#connected = this.#connect();
+    this.#connected.catch(() => undefined);
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The connection, once there was one. It may be down: requests then fail by themselves. */
+  connected(): Promise<NatsConnection> {
+    return this.#connected;
+  }
+
+  /** @throws {BusAwayError} not connected now */
+  current(): NatsConnection {
+    if (this.#connection === undefined || !this.#up) throw new BusAwayError("NATS is away");
+    return this.#connection;
+  }
+
+  /** Calls back after each connect and reconnect. Returns the way to stop it. */
+  onUp(listener: () => void): () => void {
+    this.#upListeners.add(listener);
+    if (this.#up) listener();
+    return () => this.#upListeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#up = false;
+    // Not drained: a drain waits for a server that may be away.
+    await this.#connection?.close();
+  }
+
+  async #connect(): Promise<NatsConnection> {
+    const { url, user, password, name, log } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      if (this.#closed) throw new BusAwayError("closed before NATS was reached");
+      try {
+        const connection = await connect({
+          servers: url.split(","),
+          name,
+          ...(user === undefined ? {} : { user }),
+          ...(password === undefined ? {} : { pass: password }),
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: RECONNECT_WAIT_MS,
+          pingInterval: PING_INTERVAL_MS,
+          maxPingOut: 2,
+          timeout: 2000,
+        });
+        if (this.#closed) {
+          await connection.close();
+          throw new BusAwayError("closed before NATS was reached");
+        }
+        this.#connection = connection;
+        this.#goUp("connected");
+        void this.#follow(connection);
+        return connection;
+      } catch (error) {
+        if (error instanceof BusAwayError) throw error;
+        const reason = (error as Error).message;
+        this.#options.readiness.set("nats", false, reason);
+        if (attempt === 0)
+          log.warn({ event: "nats-away", reason }, `NATS is away, waiting for it: ${reason}`);
+        await new Promise((resolve) => setTimeout(resolve, RECONNECT_WAIT_MS));
+      }
+    }
+  }
+
+  async #follow(connection: NatsConnection): Promise<void> {
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") this.#goDown("disconnected");
+      if (status.type === "reconnect") this.#goUp("reconnected");
+      if (status.type === "error")
+        this.#options.log.warn({ event: "nats-error", err: status.error }, "NATS error");
+    }
+    this.#goDown("closed");
+  }
+
+  #goUp(how: string): void {
+    this.#up = true;
+    this.#options.readiness.set("nats", true, how);
+    this.#options.log.info({ event: "nats-up" }, `NATS ${how}`);
+    for (const listener of this.#upListeners) listener();
+  }
+
+  #goDown(how: string): void {
+    if (this.#up && !this.#closed)
+      this.#options.log.warn({ event: "nats-away", reason: how }, `NATS is away: ${how}`);
+    this.#up = false;
+    this.#options.readiness.set("nats", false, how);
+  }
+}
+
+/** An address for people: `nats://user:secret@host` is shown as `nats://host`. */
+export function withoutCredentials(url: string): string {
+  return url.replaceAll(/\/\/[^@/,]*@/g, "//");
+}

@@ -1,0 +1,108 @@
+/** The KV bucket of plans: one key a host, updated by revision. */
+import { JetStreamApiError } from "@nats-io/jetstream";
+import type { KV } from "@nats-io/kv";
+import type { BusConnection } from "./connection.ts";
+import { openPlans } from "./streams.ts";
+
+export interface PlanEntry {
+  data: Uint8Array;
+  revision: number;
+}
+
+/** Somebody else wrote the key since the revision that was given: read again, decide again. */
+export class PlanConflictError extends Error {
+  override readonly name = "PlanConflictError";
+}
+
+/** Code of JetStream for "wrong last sequence" (nats-server, errors.json: JSStreamWrongLastSequenceErrF). */
+const WRONG_LAST_SEQUENCE = 10071;
+const RETRY_MS = 500;
+
+export class Plans {
+  readonly #bus: BusConnection;
+  #kv: Promise<KV> | undefined;
+
+  constructor(bus: BusConnection) {
+    this.#bus = bus;
+    // A server that came back may have lost the bucket: open it anew.
+    bus.onUp(() => (this.#kv = undefined));
+  }
+
+  /** @throws {BusAwayError} NATS is away; {Error} the bucket does not exist yet, or no answer came */
+  async get(host: string): Promise<PlanEntry | undefined> {
+    const entry = await (await this.#bucket()).get(host);
+    if (entry === null || entry.operation !== "PUT") return undefined;
+    return { data: entry.value, revision: entry.revision };
+  }
+
+  /**
+   * Writes a host's plan over the revision that was read; 0 where there was none.
+   * @returns the new revision
+   * @throws {PlanConflictError} the key has another revision by now
+   */
+  async put(host: string, plan: unknown, revision: number): Promise<number> {
+    const kv = await this.#bucket();
+    const data = JSON.stringify(plan);
+    try {
+      return revision === 0 ? await kv.create(host, data) : await kv.update(host, data, revision);
+    } catch (cause) {
+      if (cause instanceof JetStreamApiError && cause.code === WRONG_LAST_SEQUENCE) {
+        throw new PlanConflictError(`plan of ${host}: revision ${revision} is not the last one`, { cause });
+      }
+      throw cause;
+    }
+  }
+
+  /**
+   * Calls back with the present plan and each later one, across reconnects, until the signal is aborted. After a
+   * reconnect the present plan comes again. `away` hears of each failed attempt.
+   */
+  async watch(
+    host: string,
+    signal: AbortSignal,
+    onPlan: (entry: PlanEntry) => void,
+    away: (error: Error) => void,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#bus.connected();
+        await this.#watchOnce(host, signal, onPlan);
+      } catch (error) {
+        if (signal.aborted || this.#bus.closed) return;
+        away(error as Error);
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Ends at a reconnect, so that the watch is made anew: the server's side of it may be lost. */
+  async #watchOnce(host: string, signal: AbortSignal, onPlan: (entry: PlanEntry) => void): Promise<void> {
+    const watch = await (await this.#bucket()).watch({ key: host });
+    const stop = (): void => watch.stop();
+    let first = this.#bus.up;
+    const unlisten = this.#bus.onUp(() => {
+      if (first) first = false;
+      else stop();
+    });
+    signal.addEventListener("abort", stop, { once: true });
+    try {
+      for await (const entry of watch) {
+        if (entry.operation === "PUT") onPlan({ data: entry.value, revision: entry.revision });
+      }
+    } finally {
+      unlisten();
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  #bucket(): Promise<KV> {
+    if (this.#kv === undefined) {
+      const opening = Promise.resolve()
+        .then(() => this.#bus.current())
+        .then(openPlans);
+      opening.catch(() => (this.#kv = undefined));
+      this.#kv = opening;
+    }
+    return this.#kv;
+  }
+}

@@ -1,0 +1,45 @@
+/** Configuration that all three services share; each extends it by keys of its own. */
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostId } from "@kvm-governor/policy";
+import { z } from "zod";
+
+/** HOST:PORT; port 0 is any free one. An IPv6 address stands in brackets. */
+export const listenAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):\d{1,5}$/, "must be HOST:PORT, an IPv6 address in brackets");
+
+/** Keys of every service. */
+export const serviceShape = {
+  natsUrl: z.string().min(1).default("nats://127.0.0.1:4222"),
+  natsUser: z.string().optional(),
+  natsPassword: z.string().optional(),
+  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+};
+
+/** Keys of the services that run on every host. */
+export const hostServiceShape = {
+  ...serviceShape,
+  hostId: hostId.default(() => defaultHostId()),
+  /** Where libvirt keeps the status files of running guests. */
+  libvirtRunDir: z.string().min(1).default("/run/libvirt/qemu"),
+  policyFile: z.string().min(1).optional(),
+  stateDir: z.string().min(1).default("/var/lib/kvm-governor"),
+  runDir: z.string().min(1).default("/run/kvm-governor"),
+};
+
+/**
+ * A host's id: from /etc/machine-id, hashed with a name of our own because machine-id(5) asks that the id itself
+ * never leaves the machine.
+ * @throws {Error} no machine id: the host must be given `hostId`
+ */
+export function defaultHostId(file = "/etc/machine-id"): string {
+  let machineId: string;
+  try {
+    machineId = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw new Error(`no host id: ${file} cannot be read; set hostId (KVMGOV_HOST_ID)`, { cause });
+  }
+  if (machineId === "") throw new Error(`no host id: ${file} is empty; set hostId (KVMGOV_HOST_ID)`);
+  return createHash("sha256").update(`kvm-governor:${machineId}`).digest("hex").slice(0, 32);
+}

@@ -1,0 +1,12 @@
+/** What every service needs: configuration, log, pages, bus, start and stop. */
+export * from "./bus/bus.ts";
+export { BusAwayError, withoutCredentials } from "./bus/connection.ts";
+export { PlanConflictError } from "./bus/plans.ts";
+export type { PlanEntry, Plans } from "./bus/plans.ts";
+export type { MessageKind } from "./bus/streams.ts";
+export * from "./common-config.ts";
+export * from "./config.ts";
+export * from "./log.ts";
+export * from "./pages.ts";
+export * from "./readiness.ts";
+export * from "./service.ts";

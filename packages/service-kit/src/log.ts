@@ -1,0 +1,18 @@
+/** Structured logs: JSON lines on standard output. Lines for people carry `event`, a kebab-case name. */
+import { pino } from "pino";
+import type { Logger } from "pino";
+
+export type { Logger };
+
+/** Keys that may hold a secret, wherever a caller logs its configuration. */
+const secretKeys = ["natsPassword", "redisPassword", "password", "redisUrl", "natsUrl"];
+
+export function createLogger(service: string, level = "info"): Logger {
+  return pino({
+    level,
+    base: { service },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    redact: { paths: secretKeys.flatMap((key) => [key, `*.${key}`]), censor: "(not logged)" },
+  });
+}
