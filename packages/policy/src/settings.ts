@@ -26,6 +26,8 @@ export const settingsSchema = z.strictObject({
   planTtlMs: z.int().min(200).max(86_400_000).default(10_000),
   /** Length of a bandwidth period, in microseconds (kernel: cfs_period_us, 1000 to 1000000). */
   bandwidthPeriodUs: z.int().min(1000).max(1_000_000).default(100_000),
+  /** Least bandwidth that any vCPU is planned, in cores: a guest that cannot run cannot be told from an idle one. */
+  minimumVcpuCores: z.number().min(0.01).max(1).default(0.05),
   /** A planned share that differs by less than this many cores from the last one stays as it was. */
   deadBandCores: z.number().min(0).max(1).default(0.05),
 });

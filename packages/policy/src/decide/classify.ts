@@ -1,0 +1,48 @@
+/** The paper's two algorithms for one guest and one period. */
+import type { Declared } from "../contracts/sample.ts";
+import type { GuestClass } from "../contracts/fields.ts";
+import type { Settings } from "../settings.ts";
+import type { GuestState } from "../state.ts";
+import type { GuestUse } from "./use.ts";
+
+export interface Classified {
+  class: GuestClass;
+  count: number;
+  /** Whether the guest crossed alpha this period, in the sense of its list. */
+  crossed: boolean;
+  movedFrom?: GuestClass;
+}
+
+/** Where a guest that was never seen before begins: what was declared, else LIST_se. */
+export function firstClass(declared: Declared): GuestClass {
+  return declared.class === "scientific" ? "scientific" : "service";
+}
+
+/**
+ * Algorithm 1 (paper): in LIST_se a guest crosses when its signal is at or above alpha, in LIST_sc when it is below;
+ * crossing counts up, not crossing down, never below 0.
+ * Algorithm 2 (paper): more than beta crossings move the guest to the other list, with the count at 0.
+ * A declared class wins: such a guest is never counted.
+ */
+export function classify(
+  previous: Pick<GuestState, "class" | "count">,
+  declared: Declared,
+  use: GuestUse,
+  settings: Settings,
+): Classified {
+  if (declared.class === "service" || declared.class === "scientific") {
+    const moved = previous.class !== declared.class;
+    return {
+      class: declared.class,
+      count: 0,
+      crossed: false,
+      ...(moved ? { movedFrom: previous.class } : {}),
+    };
+  }
+  const signal = settings.signal === "run" ? use.usage : use.demand;
+  const crossed = previous.class === "service" ? signal >= settings.alpha : signal < settings.alpha;
+  const count = Math.max(0, previous.count + (crossed ? 1 : -1));
+  if (count <= settings.beta) return { class: previous.class, count, crossed };
+  const other = previous.class === "service" ? "scientific" : "service";
+  return { class: other, count: 0, crossed, movedFrom: previous.class };
+}

@@ -1,0 +1,125 @@
+/** How an entitlement is held in the kernel: the settings of one guest under a preset. */
+import type { Bandwidth, Cpus, GuestPlan, Weight } from "../contracts/plan.ts";
+import type { GuestSample } from "../contracts/sample.ts";
+import type { GuestClass } from "../contracts/fields.ts";
+import type { Settings } from "../settings.ts";
+import { maxMinFair } from "./max-min.ts";
+import type { Placement } from "./place.ts";
+
+/** The settings of a guest: the part of its plan that is written to the kernel. */
+export type Hold = Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus" | "periodUs">;
+
+export interface HoldInput {
+  guest: GuestSample;
+  class: GuestClass;
+  entitlementCores: number;
+  /** Wanted by each vCPU, 0 to 1. */
+  vcpuDemand: readonly number[];
+  /** SLA after scaling, where one is declared. */
+  slaCores: number | undefined;
+  placement: Placement;
+  /** Number of service guests: the weight that a scientific floor is measured against. */
+  services: number;
+  hostCpus: number;
+  /** Scientific guests may not have all that is left: a reserve or a limit on inferred guests is in force. */
+  limited: boolean;
+  before: Hold | undefined;
+}
+
+export function hold(input: HoldInput, settings: Settings): Hold {
+  const cpus = cpusOf(input);
+  const bandwidth = bandwidthOf(input, settings);
+  const others = input.placement.exclusive.size === 0 ? "baseline" : within(input, input.placement.shared);
+  const capped = bandwidth.some((value) => typeof value === "number");
+  return {
+    vcpus: input.guest.vcpus.map((vcpu, i) => ({
+      index: vcpu.index,
+      bandwidth: bandwidth[i] ?? "baseline",
+      cpus: cpus[i] ?? "baseline",
+    })),
+    weight: weightOf(input, settings),
+    emulatorCpus: others,
+    ioThreadCpus: others,
+    ...(capped ? { periodUs: settings.bandwidthPeriodUs } : {}),
+  };
+}
+
+/** A service guest without an SLA is never capped and never touched; a vCPU alone on its CPU needs no quota. */
+function bandwidthOf(input: HoldInput, settings: Settings): Bandwidth[] {
+  const same = (value: Bandwidth): Bandwidth[] => input.guest.vcpus.map(() => value);
+  if (input.class === "service" && input.slaCores === undefined) return same("baseline");
+  if (input.placement.exclusive.has(input.guest.uuid)) return same("unlimited");
+  const capped = settings.preset === "paper" || (input.class === "scientific" && input.limited);
+  if (!capped || input.entitlementCores >= input.guest.vcpus.length) return same("unlimited");
+  return steady(split(input.entitlementCores, input.vcpuDemand, settings), input.before, settings);
+}
+
+/** Per-vCPU bandwidth follows per-vCPU demand: first what each wants, then the rest, one core at most. */
+function split(amount: number, vcpuDemand: readonly number[], settings: Settings): number[] {
+  const least = settings.minimumVcpuCores;
+  const wanted = maxMinFair(
+    amount,
+    vcpuDemand.map((demand) => ({ floor: least, ceiling: Math.max(least, demand) })),
+  );
+  const given = maxMinFair(
+    amount,
+    wanted.map((floor) => ({ floor, ceiling: 1 })),
+  );
+  return given.map((value) => Math.round(value * 1000) / 1000);
+}
+
+/** Dead band: amounts that hardly differ from the last ones stay as they were. */
+function steady(values: readonly number[], before: Hold | undefined, settings: Settings): Bandwidth[] {
+  if (before?.vcpus.length !== values.length) return [...values];
+  const near = before.vcpus.every(
+    ({ bandwidth }, i) =>
+      typeof bandwidth === "number" && Math.abs(bandwidth - (values[i] ?? 0)) < settings.deadBandCores,
+  );
+  return near ? before.vcpus.map((vcpu) => vcpu.bandwidth) : [...values];
+}
+
+/**
+ * Preset `default`: scientific guests rank below services, so that these get their CPU within a scheduling tick. One
+ * with an SLA of its own cannot rank below everybody: it gets the weight that is worth its SLA, which suffices for a
+ * guest that is always runnable.
+ */
+function weightOf(input: HoldInput, settings: Settings): Weight {
+  if (settings.preset === "paper" || input.class === "service") return "baseline";
+  const sla = input.slaCores ?? 0;
+  if (sla === 0) return "idle";
+  const rest = Math.max(input.hostCpus - sla, 0.01);
+  const weight = (sla / rest) * Math.max(1, input.services);
+  return Math.min(100, Math.max(0.01, Math.round(weight * 1000) / 1000));
+}
+
+function cpusOf(input: HoldInput): Cpus[] {
+  const { guest, placement } = input;
+  const own = placement.exclusive.get(guest.uuid);
+  if (own !== undefined) return guest.vcpus.map((_, i) => [own[i] ?? own[0] ?? 0]);
+  const shared: Cpus = placement.exclusive.size === 0 ? "baseline" : within(input, placement.shared);
+  return guest.vcpus.map(() => shared);
+}
+
+/** Always inside the pins that the guest's configuration asks for. */
+function within({ guest }: HoldInput, cpus: readonly number[]): Cpus {
+  const { allowedCpus } = guest;
+  const open = allowedCpus === undefined ? [...cpus] : cpus.filter((cpu) => allowedCpus.includes(cpu));
+  return open.length === 0 ? "baseline" : open;
+}
+
+export function isSameHold(a: Hold, b: Hold): boolean {
+  if (a.weight !== b.weight || a.periodUs !== b.periodUs || a.vcpus.length !== b.vcpus.length) return false;
+  if (!isSameCpus(a.emulatorCpus, b.emulatorCpus) || !isSameCpus(a.ioThreadCpus, b.ioThreadCpus))
+    return false;
+  return a.vcpus.every((vcpu, i) => {
+    const other = b.vcpus[i];
+    if (other === undefined || vcpu.index !== other.index || vcpu.bandwidth !== other.bandwidth) return false;
+    return isSameCpus(vcpu.cpus, other.cpus);
+  });
+}
+
+function isSameCpus(a: Cpus, b: Cpus): boolean {
+  if (a === b) return true;
+  if (a === "baseline" || b === "baseline" || a.length !== b.length) return false;
+  return a.every((cpu, i) => cpu === b[i]);
+}
