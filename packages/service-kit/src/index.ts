@@ -10,3 +10,4 @@ export * from "./log.ts";
 export * from "./pages.ts";
 export * from "./readiness.ts";
 export * from "./service.ts";
+export * from "./fast-families.ts";

@@ -1,0 +1,60 @@
+/** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
+import { readFileSync } from "node:fs";
+import { Command, Option } from "commander";
+import { demo } from "./commands/demo.ts";
+import { restoreCommand } from "./commands/restore.ts";
+import { up } from "./commands/up.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const program = new Command("kvmgov")
+  .description("Tells scientific KVM guests from services and gives each the CPU it needs")
+  .version(version)
+  .showHelpAfterError("(kvmgov --help lists commands and options)");
+
+const preset = new Option("--preset <name>", "how guests are held").choices(["default", "paper"]);
+
+program
+  .command("up")
+  .description("measure, classify and hold the guests of this host until Ctrl-C; then take everything back")
+  .addOption(preset)
+  .option("--period <ms>", "check period T_check in milliseconds")
+  .option("--alpha <part>", "threshold of CPU usage, as part of a guest's vCPUs")
+  .option("--beta <count>", "more than this many crossings of alpha move a guest")
+  .option("--policy <file>", "rules that declare classes and SLAs of guests")
+  .option("--dry-run", "show what would be written, write nothing")
+  .option("--json", "print events as JSON lines")
+  .action(finish(up));
+
+program
+  .command("restore")
+  .description("put guests back to what they were before, without any server")
+  .option("--guest <name or UUID>", "this guest only")
+  .option("--state-dir <dir>", "where the baselines are kept")
+  .option("--json", "print the report as one JSON line")
+  .action(finish(restoreCommand));
+
+program
+  .command("demo")
+  .description("the paper's experiment in small, on real KVM guests made for it")
+  .addOption(preset)
+  .option("--seconds <n>", "length of each of the two runs")
+  .option("--seed <n>", "seed of the random load")
+  .option("--json", "print one JSON line at the end instead of a live table")
+  .action(finish(demo));
+
+/** A command returns the exit code; what it throws becomes one line on standard error and exit code 1. */
+function finish<Flags>(command: (flags: Flags) => Promise<number>): (flags: Flags) => Promise<void> {
+  return async (flags) => {
+    try {
+      process.exitCode = await command(flags);
+    } catch (error) {
+      process.stderr.write(`kvmgov: ${(error as Error).message}\n`);
+      process.exitCode = 1;
+    }
+  };
+}
+
+await program.parseAsync();

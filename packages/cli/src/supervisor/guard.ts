@@ -1,0 +1,83 @@
+/**
+ * Stands guard over the actuator: one that is dead or frozen cannot undo what it did, so it is done from outside, from
+ * the journal, without any server.
+ */
+import { bootTimeUs, readHeartbeat, removeHeartbeat } from "@kvm-governor/linux";
+import { isRestored, restoreHost } from "../restore-host.ts";
+import type { RestorePlaces } from "../restore-host.ts";
+import type { Child } from "./child.ts";
+import type { LogEvent } from "./narrator.ts";
+
+const WATCH_INTERVAL_MS = 250;
+/** An actuator whose plan expired restores by itself, and beats four times a second meanwhile. */
+const SILENCE_US_MIN = 1_500_000;
+
+export interface GuardOptions extends RestorePlaces {
+  /** Silence after which an actuator that follows no plan counts as frozen, in milliseconds. */
+  silenceMsMax: number;
+}
+
+export class Guard {
+  readonly #options: GuardOptions;
+  readonly #tell: (event: LogEvent) => void;
+  #timer: NodeJS.Timeout | undefined;
+  /** Only one restore at a time: a second one would find the lock taken. */
+  #restoring: Promise<boolean> | undefined;
+
+  constructor(options: GuardOptions, tell: (event: LogEvent) => void) {
+    this.#options = options;
+    this.#tell = tell;
+  }
+
+  /** Ends a frozen actuator; what follows its end (restore, restart) is the same as after a crash. */
+  watch(actuator: () => Child | undefined): void {
+    this.#timer = setInterval(() => {
+      const child = actuator();
+      if (child?.running === true && this.#isFrozen(child)) {
+        this.#say("error", "actuator-frozen", "frozen past its plan's time to live: killed");
+        removeHeartbeat(this.#options.runDir);
+        child.kill("SIGKILL");
+      }
+    }, WATCH_INTERVAL_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Restores what a dead actuator left. @returns whether every guest is at its baseline */
+  restoreLeftovers(): Promise<boolean> {
+    this.#restoring ??= this.#restore().finally(() => (this.#restoring = undefined));
+    return this.#restoring;
+  }
+
+  /** A new actuator has not said anything yet: only its own heartbeat counts. */
+  #isFrozen(child: Child): boolean {
+    const heartbeat = readHeartbeat(this.#options.runDir);
+    if (heartbeat === undefined || heartbeat.pid !== child.pid) return false;
+    const voidAtUs = heartbeat.expiresAtUs ?? heartbeat.bootTimeUs + this.#options.silenceMsMax * 1000;
+    const nowUs = bootTimeUs();
+    return nowUs > voidAtUs && nowUs - heartbeat.bootTimeUs > SILENCE_US_MIN;
+  }
+
+  async #restore(): Promise<boolean> {
+    try {
+      const report = await restoreHost(this.#options);
+      for (const { guest, outcome, notes } of report.guests) {
+        const why = notes.length === 0 ? "" : ` (${notes.join("; ")})`;
+        if (outcome === "failed")
+          this.#say("error", "restore-failed", `${guest.name} could not be restored${why}`);
+        else this.#say("info", "restored", `${guest.name} is back at its baseline: ${outcome}${why}`);
+      }
+      return isRestored(report);
+    } catch (error) {
+      this.#say("error", "restore-failed", `could not restore: ${(error as Error).message}`);
+      return false;
+    }
+  }
+
+  #say(level: string, event: string, msg: string): void {
+    this.#tell({ service: "guard", level, event, msg, time: new Date().toISOString() });
+  }
+}

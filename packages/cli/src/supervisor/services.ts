@@ -1,0 +1,37 @@
+/** The three services as processes of the supervisor. */
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { Child } from "./child.ts";
+import type { BusAccess, StoreAccess } from "./servers.ts";
+
+export type ServiceName = "collector" | "classifier" | "actuator";
+
+const root = fileURLToPath(new URL("../../../../", import.meta.url));
+
+/** Environment of a service: everything that we were given, with what this run adds. Secrets travel only here. */
+export interface ServiceSettings {
+  bus: BusAccess;
+  store: StoreAccess;
+  /** KVMGOV_ variables by name, without the prefix. */
+  common: Readonly<Record<string, string | undefined>>;
+}
+
+export function startService(name: ServiceName, settings: ServiceSettings, listen: string): Child {
+  const given: Record<string, string | undefined> = {
+    ...settings.common,
+    NATS_URL: settings.bus.url,
+    NATS_USER: settings.bus.user,
+    NATS_PASSWORD: settings.bus.password,
+    LISTEN: listen,
+    ...(name === "classifier"
+      ? { REDIS_URL: settings.store.url, REDIS_PASSWORD: settings.store.password }
+      : {}),
+  };
+  const env: NodeJS.ProcessEnv = { ...process.env };
+  for (const [key, value] of Object.entries(given)) if (value !== undefined) env[`KVMGOV_${key}`] = value;
+  return new Child(name, process.execPath, [path.join(root, "services", name, "src/main.ts")], {
+    env,
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
+}

@@ -1,0 +1,80 @@
+import { afterEach, describe, expect, it } from "@jest/globals";
+import { Counter, Registry } from "prom-client";
+import { createLogger } from "./log.ts";
+import { startPages } from "./pages.ts";
+import type { Pages } from "./pages.ts";
+import { Readiness } from "./readiness.ts";
+
+const log = createLogger("test", "silent");
+const open: Pages[] = [];
+
+async function start(listen = "127.0.0.1:0"): Promise<{ pages: Pages; readiness: Readiness }> {
+  const registry = new Registry();
+  new Counter({ name: "kvmgov_test_total", help: "For the test", registers: [registry] }).inc();
+  const readiness = new Readiness();
+  const pages = await startPages({
+    listen,
+    title: "test",
+    registry,
+    readiness,
+    log,
+    links: { "/extra": "more" },
+    routes: (app) => {
+      app.get("/extra", (_request, response) => void response.json({ more: true }));
+      app.get("/broken", () => {
+        throw new Error("planted");
+      });
+    },
+  });
+  open.push(pages);
+  return { pages, readiness };
+}
+
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((pages) => pages.close()));
+});
+
+describe("pages", () => {
+  it("serves metrics, health and a landing page that names them", async () => {
+    const { pages } = await start();
+    const metrics = await fetch(`${pages.url}/metrics`);
+    expect(metrics.headers.get("content-type")).toMatch(/^text\/plain/);
+    expect(await metrics.text()).toContain("kvmgov_test_total 1");
+    expect((await fetch(`${pages.url}/-/healthy`)).status).toBe(200);
+    const landing = await (await fetch(pages.url)).text();
+    for (const path of ["/metrics", "/-/ready", "/-/healthy", "/extra"])
+      expect(landing).toContain(`href="${path}"`);
+  });
+
+  it("says which part is not ready", async () => {
+    const { pages, readiness } = await start();
+    readiness.set("nats", true);
+    expect((await fetch(`${pages.url}/-/ready`)).status).toBe(200);
+    readiness.set("redis", false, "connection refused");
+    const answer = await fetch(`${pages.url}/-/ready`);
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual({
+      ready: false,
+      parts: { nats: { ok: true, detail: "up" }, redis: { ok: false, detail: "connection refused" } },
+    });
+  });
+
+  it("answers an unknown page with 404 and a failing one with 500, and goes on", async () => {
+    const { pages } = await start();
+    expect((await fetch(`${pages.url}/nowhere`)).status).toBe(404);
+    const broken = await fetch(`${pages.url}/broken`);
+    expect([broken.status, await broken.json()]).toEqual([500, { error: "planted" }]);
+    expect((await fetch(`${pages.url}/extra`)).status).toBe(200);
+  });
+
+  it("listens on IPv6", async () => {
+    const { pages } = await start("[::1]:0");
+    expect(pages.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect((await fetch(`${pages.url}/-/healthy`)).status).toBe(200);
+  });
+
+  it("refuses an address that is in use", async () => {
+    const { pages } = await start();
+    await expect(start(pages.url.slice("http://".length))).rejects.toThrow(/EADDRINUSE/);
+  });
+});
