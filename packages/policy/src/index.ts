@@ -14,3 +14,5 @@ export type { Decision } from "./decide/decide.ts";
 export type { GuestReport, Report } from "./decide/report.ts";
 export { maxMinFair } from "./decide/max-min.ts";
 export type { Claim } from "./decide/max-min.ts";
+export * from "./name-pattern.ts";
+export * from "./rules.ts";

@@ -4,6 +4,8 @@ import type { Declared, ExemptReason } from "@kvm-governor/policy";
 export interface VcpuThread {
   index: number;
   tid: number;
+  /** CPUs that the configuration pins this one vCPU to, ascending; absent: as the guest. */
+  allowedCpus?: readonly number[];
 }
 
 export interface IoThread {
@@ -11,7 +13,10 @@ export interface IoThread {
   tid: number;
 }
 
-/** What libvirt's definition of the guest asks for: what to go back to when no baseline was kept. */
+/**
+ * What libvirt's definition of the guest asks for: what to go back to when no baseline was kept. A pin is the
+ * thread's own (`vcpupin`, `emulatorpin`, `iothreadpin`), else the guest's (`<vcpu cpuset>`); absent: none.
+ */
 export interface ConfiguredTuning {
   shares?: number;
   /** Microseconds; a negative quota is none. */
@@ -39,6 +44,8 @@ export interface Guest {
   /** From the guest's own metadata; rules of the policy file are laid over it by `declaredFor`. */
   metadata?: Declared;
   exemptReason?: ExemptReason;
+  /** Union of what the configuration pins its vCPUs to, ascending; absent: at least one of them may run anywhere. */
+  allowedCpus?: readonly number[];
   configured?: ConfiguredTuning;
 }
 

@@ -30,7 +30,14 @@ export const cores = z.number().min(0).max(65_536);
 export const cpuNumber = z.int().min(0).max(65_535);
 
 /** A set of logical CPUs, ascending, never empty. */
-export const cpuSet = z.array(cpuNumber).min(1).max(65_536);
+export const cpuSet = z
+  .array(cpuNumber)
+  .min(1)
+  .max(65_536)
+  .refine(
+    (cpus) => cpus.every((cpu, i) => i === 0 || cpu > (cpus[i - 1] ?? 0)),
+    "must ascend, without repeats",
+  );
 
 /** What an operator says a guest is. `auto`: inferred from its use. `exempt`: never touched. */
 export const declaredClass = z.enum(["auto", "service", "scientific", "exempt"]);

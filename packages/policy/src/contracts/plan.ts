@@ -51,6 +51,8 @@ export const guestPlanSchema = z.object({
   /** Crossing count and sequence of the last move: enough to rebuild a lost store. */
   count: z.int().min(0),
   since: bootTimeUs,
+  /** SLA that it is held to, at most what it can use, scaled where SLAs exceed the host; absent: none declared. */
+  slaCores: cores.optional(),
   vcpus: z.array(vcpuPlanSchema).min(1).max(4096),
   weight: weightSchema,
   /** CPUs of the VMM's other threads. */

@@ -1,22 +1,33 @@
 /** Entitlements: allocate_SLA and allocate_PR of the paper, over the whole host at every period. Amounts in cores. */
+import type { GuestClass } from "../contracts/fields.ts";
 import type { Sample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
 import { maxMinFair } from "./max-min.ts";
+import type { Claim } from "./max-min.ts";
 
 /** What the allocation needs to know of a managed guest. */
 export interface Claimant {
-  class: "service" | "scientific";
+  class: GuestClass;
   vcpus: number;
+  /** Most that it can use: its vCPUs, or the CPUs that it is pinned to where these are fewer. */
+  mostCores: number;
   /** Wanted now. */
   demandCores: number;
   slaCores: number | undefined;
-  /** In LIST_sc by inference, not by declaration: a tenant can spin to earn CPU. */
+  /** In its list by inference, not by declaration: a tenant can spin to earn CPU. */
   inferred: boolean;
 }
 
 export interface Allocation {
   /** What each claimant may have now, in the order given. */
   entitlements: number[];
+  /**
+   * What each keeps when every service takes all that it is entitled to. Changes with guests and promises, not with
+   * load: placement rests on it.
+   */
+  assured: number[];
+  /** What each was promised, at most what it can use, scaled where promises exceed the host. */
+  promised: (number | undefined)[];
   /** CPU for scientific guests: what services, host and exempt guests leave. */
   availableCores: number;
   /** Declared SLAs and the host's reserve exceed the host: they were scaled down. */
@@ -35,75 +46,127 @@ export function allocate(
   settings: Settings,
 ): Allocation {
   const usable = Math.max(0, cpus.length - settings.reserveCores);
-  const slaScale = slaScaleOf(claimants, usable);
-  const entitlements = claimants.map((guest) =>
-    guest.class === "service" ? allocateSla(guest, cpus.length, slaScale) : 0,
+  const { promised, slaScale } = promises(claimants, cpus.length, usable);
+  const entitlements = claimants.map((guest, i) =>
+    guest.class === "service" ? (promised[i] ?? Math.min(guest.mostCores, cpus.length)) : 0,
   );
-  const servicesTake = claimants.reduce(
-    (sum, guest, i) =>
-      guest.class === "service" ? sum + Math.min(guest.demandCores, entitlements[i] ?? 0) : sum,
-    0,
-  );
-  const availableCores = Math.max(0, usable - otherUseCores - servicesTake);
-  const inferredLimited = allocatePr(
-    claimants,
+  let servicesTake = 0;
+  let servicesMayTake = 0;
+  for (const [i, guest] of claimants.entries()) {
+    const entitled = entitlements[i] ?? 0;
+    servicesMayTake += entitled;
+    if (guest.class === "service") servicesTake += steadyCores(Math.min(guest.demandCores, entitled));
+  }
+  const taken = steadyCores(otherUseCores + servicesTake);
+  const availableCores = steadyCores(Math.max(0, usable - taken));
+  const assured = [...entitlements];
+  const scientific = scientificClaims(claimants, promised, cpus.length, settings);
+  let inferredLimited = false;
+  if (scientific.length > 0) {
+    inferredLimited = allocatePr(
+      scientific,
+      availableCores,
+      settings.inferredShareMax * cpus.length,
+      entitlements,
+    );
+    divide(scientific, Math.max(0, usable - servicesMayTake), assured);
+  }
+  return {
     entitlements,
-    { availableCores, slaScale, cpus: cpus.length },
-    settings,
-  );
-  return { entitlements, availableCores, oversubscribed: slaScale < 1, slaScale, inferredLimited };
+    assured,
+    promised,
+    availableCores,
+    oversubscribed: slaScale < 1,
+    slaScale,
+    inferredLimited,
+  };
 }
 
-function slaScaleOf(claimants: readonly Claimant[], usable: number): number {
-  const promised = claimants.reduce((sum, guest) => sum + Math.min(guest.slaCores ?? 0, guest.vcpus), 0);
-  return promised > usable ? usable / promised : 1;
+/** Whether an amount suffices, but for what adding in another order changes. Amounts in cores. */
+export function suffices(amount: number, needed: number): boolean {
+  return amount >= needed - 0.5 / MICRO;
 }
 
-/** allocate_SLA: the CPU that a service guest was promised; without a promise its vCPUs, never more than the host. */
-function allocateSla(guest: Claimant, hostCpus: number, slaScale: number): number {
-  if (guest.slaCores === undefined) return Math.min(guest.vcpus, hostCpus);
-  return Math.min(guest.slaCores * slaScale, guest.vcpus, hostCpus);
+/** Amounts are steady to a millionth of a core, as samples are: the order of additions leaves no trace in them. */
+const MICRO = 1e6;
+
+/** To a millionth of a core. */
+export function steadyCores(value: number): number {
+  return Math.round(value * MICRO) / MICRO;
+}
+
+/** A guest cannot be promised more than it can use; promises that exceed the host are scaled alike. */
+function promises(
+  claimants: readonly Claimant[],
+  hostCpus: number,
+  usable: number,
+): Pick<Allocation, "promised" | "slaScale"> {
+  let sum = 0;
+  const promised = claimants.map(({ slaCores, mostCores }) => {
+    if (slaCores === undefined) return undefined;
+    const most = steadyCores(Math.min(slaCores, mostCores, hostCpus));
+    sum += most;
+    return most;
+  });
+  if (suffices(usable, sum)) return { promised, slaScale: 1 };
+  const slaScale = usable / steadyCores(sum);
+  return {
+    promised: promised.map((cores) => (cores === undefined ? undefined : steadyCores(cores * slaScale))),
+    slaScale,
+  };
+}
+
+/** A guest of LIST_sc: its own SLA is its floor, what it can use its ceiling; both in whole millionths of a core. */
+interface ScientificClaim extends Claim {
+  at: number;
+  inferred: boolean;
+}
+
+function scientificClaims(
+  claimants: readonly Claimant[],
+  promised: readonly (number | undefined)[],
+  hostCpus: number,
+  settings: Settings,
+): ScientificClaim[] {
+  const claims: ScientificClaim[] = [];
+  for (const [at, guest] of claimants.entries()) {
+    if (guest.class !== "scientific") continue;
+    const ceiling = Math.min(guest.mostCores, hostCpus) * MICRO;
+    const least = Math.max(guest.vcpus * settings.minimumVcpuCores, promised[at] ?? 0);
+    const floor = Math.min(ceiling, Math.round(least * MICRO));
+    claims.push({ at, floor, ceiling, inferred: guest.inferred });
+  }
+  return claims;
 }
 
 /**
- * allocate_PR: the available CPU over the guests of LIST_sc, max-min fair, each with its own SLA as floor and its
- * vCPUs as ceiling. Fills in their entitlements; says whether the limit on inferred guests held somebody back.
+ * allocate_PR: the available CPU over the guests of LIST_sc, max-min fair. Fills in their entitlements; says whether
+ * the limit on inferred guests held somebody back.
  */
 function allocatePr(
-  claimants: readonly Claimant[],
+  claims: readonly ScientificClaim[],
+  availableCores: number,
+  inferredMaxCores: number,
   entitlements: number[],
-  host: { availableCores: number; slaScale: number; cpus: number },
-  settings: Settings,
 ): boolean {
-  const scientific: number[] = [];
-  for (const [i, guest] of claimants.entries()) if (guest.class === "scientific") scientific.push(i);
-  if (scientific.length === 0) return false;
-  const divide = (members: readonly number[], capacity: number): number => {
-    const shares = maxMinFair(
-      capacity,
-      members.map((i) => scientificClaim(claimants[i], host, settings)),
-    );
-    for (const [k, i] of members.entries()) entitlements[i] = shares[k] ?? 0;
-    return shares.reduce((sum, share) => sum + share, 0);
-  };
-  divide(scientific, host.availableCores);
-
-  const inferred = scientific.filter((i) => claimants[i]?.inferred === true);
-  const inferredMax = settings.inferredShareMax * host.cpus;
-  const inferredSum = inferred.reduce((sum, i) => sum + (entitlements[i] ?? 0), 0);
-  if (inferredSum <= inferredMax) return false;
-  const given = divide(inferred, inferredMax);
-  const declared = scientific.filter((i) => claimants[i]?.inferred !== true);
-  divide(declared, Math.max(0, host.availableCores - given));
+  divide(claims, availableCores, entitlements);
+  const inferred = claims.filter((claim) => claim.inferred);
+  const inferredSum = inferred.reduce((sum, { at }) => sum + (entitlements[at] ?? 0), 0);
+  if (suffices(inferredMaxCores, inferredSum)) return false;
+  const given = divide(inferred, inferredMaxCores, entitlements);
+  const declared = claims.filter((claim) => !claim.inferred);
+  divide(declared, Math.max(0, availableCores - given), entitlements);
   return true;
 }
 
-function scientificClaim(
-  guest: Claimant | undefined,
-  host: { slaScale: number; cpus: number },
-  settings: Settings,
-): { floor: number; ceiling: number } {
-  const ceiling = Math.min(guest?.vcpus ?? 0, host.cpus);
-  const least = (guest?.vcpus ?? 0) * settings.minimumVcpuCores;
-  return { floor: Math.min(ceiling, Math.max(least, (guest?.slaCores ?? 0) * host.slaScale)), ceiling };
+/** Divides a capacity in cores among claims, into `shares`; returns what was given in all. */
+function divide(claims: readonly ScientificClaim[], capacity: number, shares: number[]): number {
+  const given = maxMinFair(Math.round(capacity * MICRO), claims);
+  let sum = 0;
+  for (const [k, { at }] of claims.entries()) {
+    const share = Math.round(given[k] ?? 0);
+    shares[at] = share / MICRO;
+    sum += share;
+  }
+  return sum / MICRO;
 }

@@ -41,7 +41,9 @@ export function classify(
   }
   const signal = settings.signal === "run" ? use.usage : use.demand;
   const crossed = previous.class === "service" ? signal >= settings.alpha : signal < settings.alpha;
-  const count = Math.max(0, previous.count + (crossed ? 1 : -1));
+  // A beta that was lowered since does not move a guest that crosses no more.
+  const before = Math.min(previous.count, settings.beta);
+  const count = Math.max(0, before + (crossed ? 1 : -1));
   if (count <= settings.beta) return { class: previous.class, count, crossed };
   const other = previous.class === "service" ? "scientific" : "service";
   return { class: other, count: 0, crossed, movedFrom: previous.class };

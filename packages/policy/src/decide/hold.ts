@@ -3,6 +3,7 @@ import type { Bandwidth, Cpus, GuestPlan, Weight } from "../contracts/plan.ts";
 import type { GuestSample } from "../contracts/sample.ts";
 import type { GuestClass } from "../contracts/fields.ts";
 import type { Settings } from "../settings.ts";
+import { suffices } from "./allocate.ts";
 import { maxMinFair } from "./max-min.ts";
 import type { Placement } from "./place.ts";
 
@@ -13,12 +14,16 @@ export interface HoldInput {
   guest: GuestSample;
   class: GuestClass;
   entitlementCores: number;
+  /** Most that the guest can use: an entitlement to that needs no cap. */
+  mostCores: number;
   /** Wanted by each vCPU, 0 to 1. */
   vcpuDemand: readonly number[];
-  /** SLA after scaling, where one is declared. */
+  /** What it is promised, where an SLA is declared. */
   slaCores: number | undefined;
+  /** What all scientific guests are promised together. */
+  scientificSlaCores: number;
   placement: Placement;
-  /** Number of service guests: the weight that a scientific floor is measured against. */
+  /** Number of service guests, each of weight 1: what a scientific floor is measured against. */
   services: number;
   hostCpus: number;
   /** Scientific guests may not have all that is left: a reserve or a limit on inferred guests is in force. */
@@ -50,7 +55,7 @@ function bandwidthOf(input: HoldInput, settings: Settings): Bandwidth[] {
   if (input.class === "service" && input.slaCores === undefined) return same("baseline");
   if (input.placement.exclusive.has(input.guest.uuid)) return same("unlimited");
   const capped = settings.preset === "paper" || (input.class === "scientific" && input.limited);
-  if (!capped || input.entitlementCores >= input.guest.vcpus.length) return same("unlimited");
+  if (!capped || suffices(input.entitlementCores, input.mostCores)) return same("unlimited");
   return steady(split(input.entitlementCores, input.vcpuDemand, settings), input.before, settings);
 }
 
@@ -65,29 +70,30 @@ function split(amount: number, vcpuDemand: readonly number[], settings: Settings
     amount,
     wanted.map((floor) => ({ floor, ceiling: 1 })),
   );
-  return given.map((value) => Math.round(value * 1000) / 1000);
+  return given.map((value) => Math.max(least, Math.round(value * 1000) / 1000));
 }
 
-/** Dead band: amounts that hardly differ from the last ones stay as they were. */
+/** Dead band: amounts that hardly differ from the last ones stay as they were. Without a limit a vCPU has its core. */
 function steady(values: readonly number[], before: Hold | undefined, settings: Settings): Bandwidth[] {
   if (before?.vcpus.length !== values.length) return [...values];
-  const near = before.vcpus.every(
-    ({ bandwidth }, i) =>
-      typeof bandwidth === "number" && Math.abs(bandwidth - (values[i] ?? 0)) < settings.deadBandCores,
-  );
+  const near = before.vcpus.every(({ bandwidth }, i) => {
+    if (bandwidth === "baseline") return false;
+    const cores = bandwidth === "unlimited" ? 1 : bandwidth;
+    return Math.abs(cores - (values[i] ?? 0)) < settings.deadBandCores && cores >= settings.minimumVcpuCores;
+  });
   return near ? before.vcpus.map((vcpu) => vcpu.bandwidth) : [...values];
 }
 
 /**
  * Preset `default`: scientific guests rank below services, so that these get their CPU within a scheduling tick. One
- * with an SLA of its own cannot rank below everybody: it gets the weight that is worth its SLA, which suffices for a
- * guest that is always runnable.
+ * with an SLA of its own cannot rank below everybody: it gets the weight that is worth its SLA while all services and
+ * all other promised scientific guests are runnable, which suffices for a guest that is always runnable itself.
  */
 function weightOf(input: HoldInput, settings: Settings): Weight {
   if (settings.preset === "paper" || input.class === "service") return "baseline";
   const sla = input.slaCores ?? 0;
   if (sla === 0) return "idle";
-  const rest = Math.max(input.hostCpus - sla, 0.01);
+  const rest = Math.max(input.hostCpus - input.scientificSlaCores, 0.01);
   const weight = (sla / rest) * Math.max(1, input.services);
   return Math.min(100, Math.max(0.01, Math.round(weight * 1000) / 1000));
 }

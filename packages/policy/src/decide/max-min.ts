@@ -13,18 +13,30 @@ export interface Claim {
  *   allow
  */
 export function maxMinFair(capacity: number, claims: readonly Claim[]): number[] {
-  const level = commonLevel(capacity, claims);
+  let least = 0;
+  let most = 0;
+  for (const { floor, ceiling } of claims) {
+    least += floor;
+    most += ceiling;
+  }
+  // Most hosts, most of the time.
+  if (capacity >= most) return claims.map(({ ceiling }) => ceiling);
+  if (capacity <= least) return claims.map(({ floor }) => floor);
+  const level = commonLevel(capacity - least, claims);
   return claims.map(({ floor, ceiling }) => Math.max(floor, Math.min(level, ceiling)));
 }
 
-/** Raises the level from 0; each claim takes part between its floor and its ceiling. */
-function commonLevel(capacity: number, claims: readonly Claim[]): number {
+/**
+ * Raises the level from 0; each claim takes part between its floor and its ceiling.
+ * @param spare what is left when everybody has the floor
+ */
+function commonLevel(spare: number, claims: readonly Claim[]): number {
   const steps = claims.flatMap(({ floor, ceiling }) => [
     { at: floor, takers: 1 },
     { at: ceiling, takers: -1 },
   ]);
   steps.sort((a, b) => a.at - b.at);
-  let left = capacity - claims.reduce((sum, claim) => sum + claim.floor, 0);
+  let left = spare;
   let level = 0;
   let takers = 0;
   for (const step of steps) {

@@ -1,10 +1,10 @@
 /** Reasons in words. The first reason of a guest's plan says why it is in its list; the others how it is held. */
 import type { GuestPlan, Reason } from "../contracts/plan.ts";
-import type { Declared } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
-import type { Classified } from "./classify.ts";
 import type { Hold } from "./hold.ts";
-import type { GuestUse } from "./use.ts";
+import type { Managed } from "./managed.ts";
+import type { HostFacts } from "./plan-guest.ts";
+import { suffices } from "./allocate.ts";
 
 /** Code of the reason that a guest has CPUs alone; {@link hadCpusAlone} relies on it. */
 const CPUS_ALONE = "cpus-alone";
@@ -14,26 +14,23 @@ const figure = (value: number): string => value.toFixed(2);
 const listName = { service: "LIST_se", scientific: "LIST_sc" } as const;
 
 /** Why a guest is in its list, as far as this period decided it; undefined: nothing new. */
-export function classReason(
-  classified: Classified,
-  declared: Declared,
-  use: GuestUse,
-  settings: Settings,
-  isNew: boolean,
-): Reason | undefined {
+export function classReason(guest: Managed, settings: Settings): Reason | undefined {
+  const { classified, isNew, redeclared } = guest;
+  const { declared } = guest.sample;
   const list = listName[classified.class];
   if (declared.class === "service" || declared.class === "scientific") {
-    if (!isNew && classified.movedFrom === undefined) return undefined;
+    if (!isNew && !redeclared && classified.movedFrom === undefined) return undefined;
     return {
       code: "declared",
       text: `${list}: declared ${declared.class} by ${declared.source ?? "its definition"}`,
     };
   }
-  if (classified.movedFrom !== undefined) return moveReason(classified, use, settings);
+  if (classified.movedFrom !== undefined) return moveReason(guest, settings);
+  if (redeclared) return { code: "undeclared", text: `${list}: no longer declared, counted from now on` };
   return isNew ? { code: "new", text: `${list}: every guest begins there` } : undefined;
 }
 
-function moveReason(classified: Classified, use: GuestUse, settings: Settings): Reason {
+function moveReason({ classified, use }: Managed, settings: Settings): Reason {
   const from = classified.movedFrom === undefined ? "" : `${listName[classified.movedFrom]} to `;
   const side = classified.class === "scientific" ? "at or above" : "below";
   const wanted =
@@ -46,47 +43,66 @@ function moveReason(classified: Classified, use: GuestUse, settings: Settings): 
   };
 }
 
-export interface HoldFacts {
-  class: "service" | "scientific";
-  entitlementCores: number;
-  availableCores: number;
-  slaCores: number | undefined;
-  alone: readonly number[] | undefined;
-  vcpus: number;
-}
-
-/** Why a guest is held as it is. */
-export function holdReasons(facts: HoldFacts, hold: Hold): Reason[] {
-  const reasons: Reason[] = [];
-  if (facts.class === "scientific") {
-    const available = `${figure(facts.entitlementCores)} of the ${figure(facts.availableCores)} cores that services leave`;
-    reasons.push({ code: "share", text: `share: ${available}` });
-    if (hold.weight === "idle")
-      reasons.push({ code: "rank", text: "ranks below every service in the kernel (cpu.idle)" });
-    if (typeof hold.weight === "number") {
-      reasons.push({
-        code: "rank",
-        text: `weight ${hold.weight} is worth its SLA of ${figure(facts.slaCores ?? 0)} cores`,
-      });
-    }
-    reasons.push(aloneReason(facts));
-  } else if (facts.slaCores !== undefined) {
-    reasons.push({ code: "sla", text: `SLA: ${figure(facts.slaCores)} cores` });
-  } else {
-    reasons.push({ code: "no-sla", text: "no SLA declared: left as it was found" });
+/** Why a guest is held as it is. @param at place of the guest in the allocation */
+export function holdReasons(
+  guest: Managed,
+  at: number,
+  host: HostFacts,
+  settings: Settings,
+  hold: Hold,
+): Reason[] {
+  const { allocation } = host;
+  const slaCores = allocation.promised[at];
+  if (guest.classified.class === "service") {
+    return slaCores === undefined
+      ? [{ code: "no-sla", text: "no SLA declared: left as it was found" }]
+      : [{ code: "sla", text: `SLA: ${figure(slaCores)} cores${scaled(allocation.slaScale)}` }];
   }
+  const share = `${figure(allocation.entitlements[at] ?? 0)} of the ${figure(allocation.availableCores)} cores`;
+  const reasons: Reason[] = [{ code: "share", text: `share: ${share} that services leave` }];
+  if (hold.weight === "idle")
+    reasons.push({ code: "rank", text: "ranks below every service in the kernel (cpu.idle)" });
+  if (typeof hold.weight === "number") {
+    const worth = `is worth its SLA of ${figure(slaCores ?? 0)} cores${scaled(allocation.slaScale)}`;
+    reasons.push({ code: "rank", text: `weight ${hold.weight} ${worth}` });
+  }
+  reasons.push(placeReason(guest, at, host, settings));
   return reasons;
 }
 
-function aloneReason({ alone, vcpus, entitlementCores }: HoldFacts): Reason {
+function scaled(slaScale: number): string {
+  return slaScale < 1 ? `, scaled by ${figure(slaScale)}: SLAs exceed the host` : "";
+}
+
+function placeReason({ sample }: Managed, at: number, host: HostFacts, settings: Settings): Reason {
+  const alone = host.placement.exclusive.get(sample.uuid);
   if (alone !== undefined) return { code: CPUS_ALONE, text: `CPUs ${alone.join(",")} to itself, one a vCPU` };
-  const why =
-    entitlementCores < vcpus ? `its share is less than its ${vcpus} vCPUs` : "services need the other CPUs";
-  return { code: "cpus-shared", text: `no CPUs to itself: ${why}` };
+  const vcpus = sample.vcpus.length;
+  const hostCpus = host.sample.cpus.length;
+  if (vcpus >= hostCpus) {
+    const layout = `${vcpus} vCPUs on ${hostCpus} CPUs have no exclusive layout`;
+    return { code: "no-exclusive-layout", text: `no CPUs to itself: ${layout}` };
+  }
+  return { code: "cpus-shared", text: `no CPUs to itself: ${whyShared(vcpus, at, host, settings)}` };
+}
+
+function whyShared(vcpus: number, at: number, { allocation }: HostFacts, settings: Settings): string {
+  if (settings.preset === "paper") return "preset paper holds by quotas";
+  if (allocation.oversubscribed) return "SLAs exceed the host";
+  if (allocation.inferredLimited) return "the limit on inferred guests is in force";
+  const assured = allocation.assured[at] ?? 0;
+  if (!suffices(assured, vcpus))
+    return `only ${figure(assured)} cores are left for its ${vcpus} vCPUs when services take all they may`;
+  return "services, pins or the host need the other CPUs";
 }
 
 /** CPUs that a guest had alone under a plan, one a vCPU. */
 export function hadCpusAlone(plan: GuestPlan | undefined): readonly number[] | undefined {
   if (plan === undefined || !plan.reasons.some((reason) => reason.code === CPUS_ALONE)) return undefined;
-  return plan.vcpus.flatMap(({ cpus }) => (cpus === "baseline" ? [] : cpus));
+  const own: number[] = [];
+  for (const { cpus } of plan.vcpus) {
+    if (cpus === "baseline" || cpus.length !== 1) return undefined;
+    own.push(...cpus);
+  }
+  return own;
 }

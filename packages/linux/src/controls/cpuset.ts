@@ -1,0 +1,57 @@
+/**
+ * CPUs of groups (Documentation/admin-guide/cgroup-v1/cpusets.rst, cgroup-v2.rst "Cpuset"). On v1 a group with threads may
+ * not be empty and must lie inside its parent, and a parent may not shrink below its children (EBUSY); on v2 an empty
+ * `cpuset.cpus` means the parent's CPUs.
+ */
+import { dirname, join } from "node:path";
+import { formatCpuList } from "@kvm-governor/policy";
+import type { Write } from "./write.ts";
+
+export interface CpusetChange {
+  version: 1 | 2;
+  target: string;
+  dir: string;
+  /** Empty on v2: the parent's. */
+  from: readonly number[];
+  to: readonly number[];
+  /** Threads in the group: needed to make a group of v2 empty again. */
+  tids: readonly number[];
+}
+
+export const cpusetKey = (dir: string): string => join(dir, "cpuset.cpus");
+
+/** File that tells what a group's threads really get: its CPUs that are online and its parent's. */
+export function effectiveCpusKey(version: 1 | 2, dir: string): string {
+  return join(dir, version === 1 ? "cpuset.effective_cpus" : "cpuset.cpus.effective");
+}
+
+/**
+ * Writes that take groups, some of them perhaps above others, from one set to another: widen from the top down, move, then
+ * narrow from the bottom up. No group is ever empty, and none is outside its parent.
+ */
+export function cpusetWrites(changes: readonly CpusetChange[]): Write[] {
+  const isInner = (change: CpusetChange): boolean =>
+    changes.some((other) => other.dir.startsWith(`${change.dir}/`));
+  const inner = changes.filter(isInner).toSorted((a, b) => a.dir.length - b.dir.length);
+  const leaves = changes.filter((change) => !isInner(change));
+  const widened = inner.map((change) => ({ ...change, to: union(change.from, change.to) }));
+  const narrowed = inner.map((change, at) => ({ ...change, from: widened[at]?.to ?? change.from }));
+  return [...widened, ...leaves, ...narrowed.toReversed()].flatMap(oneGroup);
+}
+
+/** An empty set of v2 stands for all of the parent's: nothing is wider. */
+function union(a: readonly number[], b: readonly number[]): number[] {
+  return a.length === 0 || b.length === 0 ? [] : [...new Set([...a, ...b])].sort((x, y) => x - y);
+}
+
+function oneGroup(change: CpusetChange): Write[] {
+  const text = formatCpuList(change.to);
+  if (text === formatCpuList(change.from)) return [];
+  const common = { target: change.target, setting: "cpus" as const };
+  const write: Write = { ...common, op: "file", key: cpusetKey(change.dir), text };
+  if (change.to.length > 0) return [write];
+  // Emptying a populated group is ENOSPC: its threads wait in the group above.
+  const move = (to: string) => (tid: number) =>
+    ({ ...common, op: "move" as const, key: join(to, "cgroup.threads"), text: String(tid) }) satisfies Write;
+  return [...change.tids.map(move(dirname(change.dir))), write, ...change.tids.map(move(change.dir))];
+}

@@ -1,0 +1,100 @@
+/** Makes planned writes, one after the other, and says what became of each. */
+import type { WriteReport } from "@kvm-governor/policy";
+import { reportedFile } from "./places.ts";
+import { withoutNewline, type ControlIo } from "./kernel-io.ts";
+import type { Write } from "./write.ts";
+
+export interface WriteResult {
+  write: Write;
+  /** Value before this write. */
+  old: string;
+  readBack?: string;
+  error?: string;
+  /** Symbolic errno of a write that the kernel refused. */
+  code?: string;
+}
+
+/**
+ * Writes in order. After a failure the rest of the same setting is left alone: a quota that was refused must not be followed by
+ * the period that belongs to it. Other settings go on.
+ * @param forbidden why nothing may be written any more; asked before each write, since a process may be frozen between two
+ */
+export async function executeWrites(
+  writes: readonly Write[],
+  io: ControlIo,
+  forbidden: () => string | undefined = () => undefined,
+): Promise<WriteResult[]> {
+  const failed = new Set<string>();
+  const results: WriteResult[] = [];
+  for (const write of writes) {
+    const chain = chainOf(write);
+    const old = io.read(write.key);
+    const result: WriteResult = { write, old: old === undefined ? "" : withoutNewline(old) };
+    const why = forbidden();
+    if (why !== undefined) {
+      results.push({ ...result, error: `not written: ${why}`, code: "FORBIDDEN" });
+      continue;
+    }
+    if (failed.has(chain)) {
+      results.push({
+        ...result,
+        error: "not written: an earlier write of this setting failed",
+        code: "SKIPPED",
+      });
+      continue;
+    }
+    // The kernel may have set the affinity itself, when the cpuset before it was written.
+    if (write.op === "affinity" && result.old === write.text) continue;
+    results.push(await attempt(result, io, () => failed.add(chain)));
+  }
+  return results;
+}
+
+async function attempt(result: WriteResult, io: ControlIo, fail: () => void): Promise<WriteResult> {
+  try {
+    await io.write(result.write);
+  } catch (error) {
+    fail();
+    const { message, code } = error as NodeJS.ErrnoException;
+    return { ...result, error: message, code: code ?? "EUNKNOWN" };
+  }
+  return result;
+}
+
+function chainOf(write: Write): string {
+  if (write.op === "affinity") return write.key;
+  return `${write.target} ${write.setting === "idle" ? "weight" : write.setting}`;
+}
+
+/**
+ * Reads every written key once, after the last write, and compares. Only the last write to a key is held against it: the
+ * ones before it were steps on the way.
+ */
+export function readBack(results: readonly WriteResult[], io: Pick<ControlIo, "read">): WriteResult[] {
+  const last = new Map(results.map((result, at) => [result.write.key, at]));
+  return results.map((result, at) => {
+    if (result.write.op === "move" || result.error !== undefined || last.get(result.write.key) !== at) {
+      return result;
+    }
+    const raw = io.read(result.write.key);
+    if (raw === undefined) return { ...result, error: "gone at read-back", code: "ENOENT" };
+    const value = withoutNewline(raw);
+    if (value === result.write.text) return { ...result, readBack: value };
+    return { ...result, readBack: value, error: `reads back as ${JSON.stringify(value)}`, code: "MISMATCH" };
+  });
+}
+
+/** A result as the `applied` contract has it. */
+export function reportOf(result: WriteResult, guest: string, mountPoints: readonly string[]): WriteReport {
+  const { write } = result;
+  return {
+    guest,
+    target: write.target,
+    setting: write.setting,
+    file: reportedFile(write.key, mountPoints),
+    old: result.old,
+    wanted: write.text,
+    ...(result.readBack !== undefined && { readBack: result.readBack }),
+    ...(result.error !== undefined && { error: result.error.slice(0, 1024) }),
+  };
+}

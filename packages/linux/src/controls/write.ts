@@ -1,0 +1,34 @@
+/** What is written to the kernel: raw text for one control file, one thread's affinity, or a property of a unit. */
+import type { WriteReport } from "@kvm-governor/policy";
+
+export type Setting = WriteReport["setting"];
+
+interface WriteTarget {
+  /** `guest`, `vcpu N`, `emulator` or `iothread N`. */
+  target: string;
+  setting: Setting;
+  /** What is read back: an absolute path, or `affinity TID`. */
+  key: string;
+  /** Value as the kernel prints it, without the newline. */
+  text: string;
+}
+
+export type Write = WriteTarget &
+  (
+    | { op: "file" }
+    | { op: "affinity"; tid: number; cpus: readonly number[] }
+    /** Moves a thread to another group (`cgroup.threads`): there is no value to read back. */
+    | { op: "move" }
+    /** `systemctl set-property --runtime`, where systemd would undo a write to the file. */
+    | { op: "unit"; unit: string; property: string; value: string }
+  );
+
+/** Values by key: the text of control files and CPU lists of threads, without the newline. */
+export type Values = ReadonlyMap<string, string>;
+
+export const affinityKey = (tid: number): string => `affinity ${tid}`;
+
+/** Thread id of a key, or undefined where it is a file's. */
+export function affinityTid(key: string): number | undefined {
+  return key.startsWith("affinity ") ? Number(key.slice("affinity ".length)) : undefined;
+}

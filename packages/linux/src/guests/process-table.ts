@@ -1,0 +1,81 @@
+/** The QEMU processes of the host, kept up to date. */
+import { errorCode } from "../proc/read.ts";
+import { ProcParseError } from "../proc/stat.ts";
+import { ProcessScanner } from "./process-scanner.ts";
+import { QemuProcess } from "./qemu-process.ts";
+
+export class ProcessTable {
+  readonly #procRoot: string;
+  readonly #scanner: ProcessScanner;
+  readonly #processes = new Map<number, QemuProcess>();
+  readonly #failures = new Map<number, string>();
+
+  constructor(procRoot: string) {
+    this.#procRoot = procRoot;
+    this.#scanner = new ProcessScanner(procRoot);
+  }
+
+  get processes(): ReadonlyMap<number, QemuProcess> {
+    return this.#processes;
+  }
+
+  /** Processes that could not be looked at in the last refresh, with the reason; each refresh tries again. */
+  get failures(): ReadonlyMap<number, string> {
+    return this.#failures;
+  }
+
+  /**
+   * @param nowUs CLOCK_BOOTTIME
+   * @returns processes that are new or gone, or whose threads were listed anew
+   */
+  refresh(nowUs: number): Set<number> {
+    const touched = new Set(this.#failures.keys());
+    this.#failures.clear();
+    for (const pid of this.#scanner.scan(this.#processes, nowUs)) this.#open(pid);
+    for (const [pid, process] of this.#processes) {
+      this.#guarded(pid, () => {
+        const look = process.look(nowUs);
+        if (look !== "same") touched.add(pid);
+        if (look === "gone") this.#forget(process);
+      });
+    }
+    return touched;
+  }
+
+  /** Takes in a process that libvirt says is the guest of this UUID, though its program has another name. */
+  adopt(pid: number, uuid: string, nowUs: number): QemuProcess | undefined {
+    const process = this.#open(pid);
+    if (process === undefined) return undefined;
+    if (process.commandLine.uuid === uuid && process.look(nowUs) !== "gone") return process;
+    this.#forget(process);
+    return undefined;
+  }
+
+  close(): void {
+    for (const process of this.#processes.values()) this.#forget(process);
+  }
+
+  #open(pid: number): QemuProcess | undefined {
+    return this.#guarded(pid, () => {
+      const process = QemuProcess.open(this.#procRoot, pid);
+      if (process !== undefined) this.#processes.set(pid, process);
+      return process;
+    });
+  }
+
+  #forget(process: QemuProcess): void {
+    process.close();
+    this.#processes.delete(process.pid);
+  }
+
+  /** One process that cannot be read (no rights, no descriptors left, garbage) never stops the others. */
+  #guarded<T>(pid: number, look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      if (!(error instanceof ProcParseError) && errorCode(error) === undefined) throw error;
+      this.#failures.set(pid, (error as Error).message);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/** The first values found, and the way back to them. */
+export { captureBaseline, type NewBaseline } from "./capture.ts";
+export type { JournalEntry } from "./entries.ts";
+export { HoldingMark } from "./holding-mark.ts";
+export { HostLock, HostLockedError, readLockHolder, startTimeOf, type LockHolder } from "./host-lock.ts";
+export { Journal, journalFile, JournalError, type JournalOpening } from "./journal.ts";
+export type { GuestRun, JournalDamage } from "./records.ts";
+export { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
+export { restore, type RestoreOptions, type RestoreReport } from "./restore.ts";
+export { takeOver, TakeOverError, type TakeOverReport } from "./take-over.ts";
+export * from "./heartbeat.ts";

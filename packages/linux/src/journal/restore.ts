@@ -1,0 +1,124 @@
+/** Gives every guest back what it had: after a crash, in place of a frozen actuator, or by hand. Needs no server. */
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { parseCpuList } from "@kvm-governor/policy";
+import { locateGuest } from "../cgroup/locate.ts";
+import { KERNEL_ROOTS, readCgroupMounts, type CgroupMounts, type KernelRoots } from "../cgroup/mounts.ts";
+import { threadsOfGroup } from "../cgroup/ownership.ts";
+import { isSystemdHost } from "../cgroup/systemd.ts";
+import { KernelIo, readValues, type ControlIo } from "../controls/kernel-io.ts";
+import { cpusetKey } from "../controls/cpuset.ts";
+import { cpusPlaces, placesOf, settableKeys, type GuestPlaces } from "../controls/places.ts";
+import type { Guest } from "../guests/guest.ts";
+import { readBootId } from "../host/facts.ts";
+import { configuredBaseline } from "./configured.ts";
+import type { JournalEntry } from "./entries.ts";
+import { entryOf } from "./capture.ts";
+import { HoldingMark } from "./holding-mark.ts";
+import { HostLock } from "./host-lock.ts";
+import { Journal, type JournalOpening } from "./journal.ts";
+import { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
+
+export interface RestoreOptions {
+  stateDir: string;
+  /** Tells whether a journal was lost; without it that is not noticed. */
+  runDir?: string;
+  /** UUID or name of the one guest to restore; absent: all. */
+  guest?: string;
+  roots?: KernelRoots;
+  /** Running guests: for those the journal of which was lost, their configuration is the baseline. */
+  guests?: () => readonly Guest[] | Promise<readonly Guest[]>;
+  /** The host lock, where the caller holds it already. */
+  lock?: HostLock;
+}
+
+export interface RestoreReport {
+  guests: GuestRestore[];
+  /** Damage of the journal, and where it is kept as it was found. */
+  journal: JournalOpening;
+  /** The journal had been lost or damaged: guests without a baseline in it were restored from their configuration. */
+  lost: boolean;
+  /** Guests that stay as they are, because neither journal nor configuration tells their baseline. */
+  unknown: string[];
+}
+
+/**
+ * Restores what the journal holds; repeating it changes nothing more. A guest that could not be restored stays in the journal.
+ * @throws {HostLockedError} naming the process that writes on this host
+ * @throws {JournalError} the journal cannot be read or written
+ */
+export async function restore(options: RestoreOptions): Promise<RestoreReport> {
+  const lock = options.lock ?? new HostLock(options.stateDir);
+  const io = new KernelIo("write");
+  try {
+    return await restoreLocked(options, io);
+  } finally {
+    io.close();
+    if (options.lock === undefined) lock[Symbol.dispose]();
+  }
+}
+
+async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<RestoreReport> {
+  const { procRoot } = options.roots ?? KERNEL_ROOTS;
+  const context: RestoreContext = { io, procRoot, bootId: readBootId(procRoot) };
+  const mark = options.runDir === undefined ? undefined : new HoldingMark(options.runDir, context.bootId);
+  const journal = new Journal(options.stateDir, Date.now);
+  const found = journal.entries();
+  const isLost = mark?.isSet === true && (found.length === 0 || journal.opening.damage.length > 0);
+  const report: RestoreReport = { guests: [], journal: journal.opening, lost: isLost, unknown: [] };
+  const wanted = ({ uuid, name }: { uuid: string; name: string }): boolean =>
+    options.guest === undefined || options.guest === uuid || options.guest === name;
+  try {
+    for (const entry of found.filter(({ guest }) => wanted(guest))) {
+      const restored = await restoreGuest(entry, context);
+      report.guests.push(restored);
+      if (restored.outcome !== "failed") journal.close(entry.guest, restored.outcome);
+    }
+    if (isLost) await restoreConfigured(options, context, journal, report, wanted);
+    const allDone = journal.entries().length === 0 && options.guest === undefined;
+    if (allDone && report.guests.every(({ outcome }) => outcome !== "failed")) mark?.clear();
+    return report;
+  } finally {
+    journal.dispose();
+  }
+}
+
+async function restoreConfigured(
+  options: RestoreOptions,
+  context: RestoreContext,
+  journal: Journal,
+  report: RestoreReport,
+  wanted: (guest: Guest) => boolean,
+): Promise<void> {
+  const roots = options.roots ?? KERNEL_ROOTS;
+  const mounts = readCgroupMounts(roots);
+  const done = new Set(report.guests.map(({ guest }) => guest.uuid));
+  for (const guest of (await options.guests?.()) ?? []) {
+    if (done.has(guest.uuid) || !wanted(guest) || journal.entry(guest) !== undefined) continue;
+    const entry = configuredEntry(guest, { roots, mounts, io: context.io, bootId: context.bootId });
+    if (entry === undefined) report.unknown.push(guest.name);
+    else report.guests.push(await restoreGuest(entry, context));
+  }
+}
+
+interface ConfiguredContext {
+  roots: KernelRoots;
+  mounts: CgroupMounts;
+  io: ControlIo;
+  bootId: string;
+}
+
+/** A journal entry from a guest's configuration; undefined where it has none (a bare QEMU process). */
+function configuredEntry(guest: Guest, context: ConfiguredContext): JournalEntry | undefined {
+  if (guest.configured === undefined) return undefined;
+  const groups = locateGuest(guest, { ...context.roots, mounts: context.mounts }) ?? {};
+  const places = placesOf(guest, groups, { hasSystemd: isSystemdHost(), threadsOf: threadsOfGroup });
+  const values = readValues(context.io, new Set([...settableKeys(places), ...parentCpus(places)]));
+  const online = parseCpuList(readFileSync(join(context.roots.sysRoot, "devices/system/cpu/online"), "utf8"));
+  const baseline = configuredBaseline(guest.configured, places, values, online);
+  return entryOf(guest, baseline, { procRoot: context.roots.procRoot, bootId: context.bootId, places });
+}
+
+/** A group without CPUs of its own choice has those of the group above. */
+const parentCpus = (places: GuestPlaces): string[] =>
+  cpusPlaces(places).flatMap(({ group }) => (group === undefined ? [] : cpusetKey(dirname(group.dir))));

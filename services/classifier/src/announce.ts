@@ -1,0 +1,73 @@
+/** What people should hear of a decision: moves, new plans, promises that do not fit. One line each, as it happens. */
+import type { GuestPlan, Plan, Report, Sample } from "@kvm-governor/policy";
+import type { Logger } from "@kvm-governor/service-kit";
+import type { ClassifierMetrics } from "./metrics.ts";
+
+/** Says once when SLAs do not fit a host, and once when they do again. */
+export class Announcer {
+  readonly #log: Logger;
+  readonly #metrics: Pick<ClassifierMetrics, "moves">;
+  readonly #oversubscribed = new Set<string>();
+
+  constructor(log: Logger, metrics: Pick<ClassifierMetrics, "moves">) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  decided(sample: Sample, plan: Plan, report: Report, before: Plan | undefined): void {
+    this.#moves(plan.host, report);
+    if (report.changed) this.#published(plan, before);
+    this.#oversubscription(sample, report);
+  }
+
+  #moves(host: string, report: Report): void {
+    for (const { uuid, name, class: to, movedFrom: from, reasons, count } of report.guests) {
+      if (from === undefined || to === "exempt") continue;
+      this.#metrics.moves.inc({ host, to });
+      const why = reasons[0]?.text ?? `crossing count ${count}`;
+      this.#log.info(
+        { event: "guest-moved", host, guest: name, uuid, from, to, why },
+        `guest ${JSON.stringify(name)} moved: ${why}`,
+      );
+    }
+  }
+
+  #published({ host, generation, guests }: Plan, before: Plan | undefined): void {
+    const changes = changedGuests(guests, before?.guests ?? []);
+    this.#log.info(
+      { event: "plan-published", host, generation, changes },
+      `plan ${generation} of host ${host}: ${changes.map((name) => JSON.stringify(name)).join(", ") || "as before"}`,
+    );
+  }
+
+  #oversubscription({ host }: Sample, { oversubscribed, slaScale }: Report): void {
+    if (oversubscribed === this.#oversubscribed.has(host)) return;
+    if (oversubscribed) {
+      this.#oversubscribed.add(host);
+      this.#log.warn(
+        { event: "sla-oversubscribed", host, slaScale },
+        `host ${host}: its guests' SLAs exceed it; each gets ${(slaScale * 100).toFixed(0)}% of its SLA`,
+      );
+    } else {
+      this.#oversubscribed.delete(host);
+      this.#log.info({ event: "sla-fits", host }, `host ${host}: its guests' SLAs fit again`);
+    }
+  }
+}
+
+/** Names of the guests whose settings differ, arrived or departed. */
+function changedGuests(after: readonly GuestPlan[], before: readonly GuestPlan[]): string[] {
+  const old = new Map(before.map((guest) => [guest.uuid, guest]));
+  const names: string[] = [];
+  for (const guest of after) {
+    const other = old.get(guest.uuid);
+    old.delete(guest.uuid);
+    if (other === undefined || settingsOf(other) !== settingsOf(guest)) names.push(guest.name);
+  }
+  return [...names, ...[...old.values()].map((guest) => guest.name)];
+}
+
+function settingsOf(guest: GuestPlan): string {
+  const { class: kind, pid, startTime, vcpus, weight, emulatorCpus, ioThreadCpus, periodUs } = guest;
+  return JSON.stringify([kind, pid, startTime, vcpus, weight, emulatorCpus, ioThreadCpus, periodUs]);
+}

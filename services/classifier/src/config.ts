@@ -1,0 +1,40 @@
+/** Configuration of the classifier: where NATS and Redis are, and how the fleet is governed. */
+import { settingsSchema } from "@kvm-governor/policy";
+import type { Settings } from "@kvm-governor/policy";
+import { ConfigError, listenAddress, loadConfig, serviceShape } from "@kvm-governor/service-kit";
+import { z } from "zod";
+
+const configSchema = z.strictObject({
+  ...serviceShape,
+  redisUrl: z.string().min(1).default("redis://127.0.0.1:6379"),
+  /** Beside the address, so that it can come from the environment alone (KVMGOV_REDIS_PASSWORD). */
+  redisPassword: z.string().optional(),
+  listen: listenAddress.default("127.0.0.1:9472"),
+  /** The keys of the settings stand at the top level: `alpha`, `beta`, `preset`, ... */
+  ...settingsSchema.shape,
+});
+type FlatConfig = z.output<typeof configSchema>;
+
+export interface ClassifierConfig extends Omit<FlatConfig, keyof Settings> {
+  settings: Settings;
+}
+
+/**
+ * Reads the configuration: YAML file and environment, see loadConfig.
+ * @throws {ConfigError} naming source and key
+ */
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  file?: string,
+): ClassifierConfig {
+  const config = loadConfig(configSchema, file === undefined ? { env } : { env, file });
+  const settings = settingsSchema.parse(
+    Object.fromEntries(Object.keys(settingsSchema.shape).map((key) => [key, config[key as keyof Settings]])),
+  );
+  if (settings.planTtlMs < 2 * settings.checkPeriodMs) {
+    throw new ConfigError(
+      `configuration: planTtlMs: ${settings.planTtlMs} is less than two check periods of ${settings.checkPeriodMs} ms: one late sample would end every plan`,
+    );
+  }
+  return { ...config, settings };
+}

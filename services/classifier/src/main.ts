@@ -1,0 +1,144 @@
+/** The classifier: decides from samples which list each guest is in and what it may have, for a whole fleet. */
+import { performance } from "node:perf_hooks";
+import type { Settings } from "@kvm-governor/policy";
+import {
+  ConfigError,
+  connectBus,
+  runService,
+  startPages,
+  untilAborted,
+  Readiness,
+} from "@kvm-governor/service-kit";
+import type { Bus, Logger } from "@kvm-governor/service-kit";
+import { Registry, collectDefaultMetrics } from "prom-client";
+import { Announcer } from "./announce.ts";
+import { addApi } from "./api.ts";
+import { readConfig } from "./config.ts";
+import type { ClassifierConfig } from "./config.ts";
+import { registerGuestMetrics } from "./guest-metrics.ts";
+import { createMetrics } from "./metrics.ts";
+import type { ClassifierMetrics } from "./metrics.ts";
+import { Refusals } from "./refusal.ts";
+import { onApplied, onHost } from "./report-loops.ts";
+import { SampleLoop } from "./sample-loop.ts";
+import { RedisConnection } from "./store/redis-connection.ts";
+import { RedisStore } from "./store/redis-store.ts";
+import { Ticker } from "./ticker.ts";
+import { Views } from "./views.ts";
+
+/** Name of the place in the streams: all classifiers share it, and with it the hosts. */
+const DURABLE = "classifier";
+
+await runService("classifier", async ({ log, signal, onReload }) => {
+  const config = readConfig(process.env);
+  log.level = config.logLevel;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const readiness = new Readiness();
+  const metrics = createMetrics(registry);
+  const settings = reloadableSettings(config, log, metrics, onReload);
+
+  const redis = new RedisConnection({
+    url: config.redisUrl,
+    password: config.redisPassword,
+    log,
+    readiness,
+    registry,
+  });
+  const bus = connectBus({
+    url: config.natsUrl,
+    user: config.natsUser,
+    password: config.natsPassword,
+    name: "classifier",
+    manage: true,
+    log,
+    readiness,
+    registry,
+  });
+  const store = new RedisStore(redis.redis);
+  const views = new Views(Date.now);
+  registerGuestMetrics(registry, views, log);
+  const announcer = new Announcer(log, metrics);
+  const ticker = new Ticker({
+    store,
+    plans: bus.plans,
+    settings,
+    metrics,
+    log,
+    committed: (sample, plan, report, before) => {
+      views.decided(sample, plan, report);
+      announcer.decided(sample, plan, report, before);
+    },
+  });
+  const pages = await startPages({
+    listen: config.listen,
+    title: "kvm-governor classifier",
+    registry,
+    readiness,
+    log,
+    links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
+    routes: (app) => addApi(app, store, views),
+  });
+
+  const now = (): number => performance.now();
+  const refusals = new Refusals(log, metrics, now);
+  const loop = new SampleLoop({
+    ticker,
+    refusals,
+    metrics,
+    log,
+    signal,
+    now,
+    planTtlMs: () => settings().planTtlMs,
+  });
+  const reports = { views, ticker, refusals, metrics };
+  const consumers = consumeAll(bus, signal, {
+    sample: (message) => loop.offer(message),
+    applied: onApplied(reports),
+    host: onHost(reports),
+  });
+
+  await untilAborted(signal);
+  await loop.stopped();
+  await pages.close();
+  await bus.close();
+  await consumers;
+  redis.close();
+});
+
+type Handlers = Record<"sample" | "applied" | "host", Parameters<Bus["consume"]>[3]>;
+
+function consumeAll(bus: Bus, signal: AbortSignal, handlers: Handlers): Promise<unknown> {
+  const kinds = ["sample", "applied", "host"] as const;
+  return Promise.all(kinds.map((kind) => bus.consume(kind, DURABLE, signal, handlers[kind])));
+}
+
+/** The settings in force: read again at SIGHUP; a configuration that cannot be used changes nothing. */
+function reloadableSettings(
+  config: ClassifierConfig,
+  log: Logger,
+  metrics: ClassifierMetrics,
+  onReload: (reload: () => void) => void,
+): () => Settings {
+  let { settings } = config;
+  metrics.reloadOk.set(1);
+  onReload(() => {
+    try {
+      const fresh = readConfig(process.env);
+      settings = fresh.settings;
+      log.level = fresh.logLevel;
+      metrics.reloads.inc({ result: "ok" });
+      metrics.reloadOk.set(1);
+      log.info(
+        { event: "reloaded", settings },
+        "settings and log level read again; other keys need a restart",
+      );
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      metrics.reloads.inc({ result: "refused" });
+      metrics.reloadOk.set(0);
+      log.error({ event: "reload-refused", err: error }, `${error.message}; the old settings stay in force`);
+    }
+  });
+  return () => settings;
+}

@@ -1,0 +1,87 @@
+/** Messages that cannot be worked off: told apart by reason, counted, logged, never again asked for. */
+import type { z } from "zod";
+import { ContractError, MESSAGE_BYTES_MAX, parseContract } from "@kvm-governor/policy";
+import type { BusMessage, Logger, MessageKind } from "@kvm-governor/service-kit";
+import type { ClassifierMetrics } from "./metrics.ts";
+
+/**
+ * `oversized`: more than a message may hold; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
+ * speaks for another host than its subject; `failed`: it could be read and not decided on (a defect of ours).
+ */
+export type RefusalReason = "oversized" | "not-json" | "invalid" | "wrong-host" | "failed";
+
+/** A message was refused. The message names kind, subject and field. */
+export class MessageRefusedError extends Error {
+  override readonly name = "MessageRefusedError";
+  readonly reason: RefusalReason;
+  constructor(reason: RefusalReason, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Reads a message of the bus.
+ * @throws {MessageRefusedError}
+ */
+export function readMessage<T extends { host: string }>(
+  schema: z.ZodType<T>,
+  kind: MessageKind,
+  message: Pick<BusMessage, "data" | "host" | "subject">,
+): T {
+  const what = `${kind} on ${message.subject}`;
+  let value: T;
+  try {
+    value = parseContract(schema, message.data, what);
+  } catch (cause) {
+    if (!(cause instanceof ContractError)) throw cause;
+    throw new MessageRefusedError(reasonOf(message.data, cause), cause.message, { cause });
+  }
+  if (value.host !== message.host) {
+    throw new MessageRefusedError(
+      "wrong-host",
+      `${what}: host: is ${value.host}, the subject's is ${message.host}`,
+    );
+  }
+  return value;
+}
+
+function reasonOf(data: Uint8Array, error: ContractError): RefusalReason {
+  if (data.length > MESSAGE_BYTES_MAX) return "oversized";
+  return error.cause instanceof SyntaxError ? "not-json" : "invalid";
+}
+
+/** One line a minute for each host and reason: a host that goes wrong must not flood the log. The metric counts all. */
+const LOG_EVERY_MS = 60_000;
+const REMEMBERED_MAX = 10_000;
+
+/** Counts, logs and ends messages that were refused. */
+export class Refusals {
+  readonly #log: Logger;
+  readonly #metrics: ClassifierMetrics;
+  readonly #now: () => number;
+  readonly #loggedAt = new Map<string, number>();
+
+  constructor(log: Logger, metrics: ClassifierMetrics, now: () => number) {
+    this.#log = log;
+    this.#metrics = metrics;
+    this.#now = now;
+  }
+
+  refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError): void {
+    this.#metrics.refused.inc({ kind, reason: error.reason });
+    const key = `${kind} ${message.host} ${error.reason}`;
+    const now = this.#now();
+    if (now - (this.#loggedAt.get(key) ?? -LOG_EVERY_MS) >= LOG_EVERY_MS) {
+      if (this.#loggedAt.size >= REMEMBERED_MAX) this.#loggedAt.clear();
+      this.#loggedAt.set(key, now);
+      // The causes of a contract error list every field that is wrong: too much for a log, but a defect needs its stack.
+      const detail = error.reason === "failed" ? { err: error } : {};
+      this.#log.warn(
+        { event: `${kind}-refused`, host: message.host, reason: error.reason, ...detail },
+        error.message,
+      );
+    }
+    message.term(error.reason);
+  }
+}

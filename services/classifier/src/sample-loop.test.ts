@@ -1,0 +1,116 @@
+import { describe, expect, it } from "@jest/globals";
+import type { Sample } from "@kvm-governor/policy";
+import { createLogger } from "@kvm-governor/service-kit";
+import { Registry } from "prom-client";
+import { createMetrics } from "./metrics.ts";
+import { Refusals } from "./refusal.ts";
+import { SampleLoop } from "./sample-loop.ts";
+import { StoreUnavailableError } from "./store/store.ts";
+import { testMessage } from "./testing/messages.ts";
+import type { TestMessage } from "./testing/messages.ts";
+import { sampleOf } from "./testing/samples.ts";
+import { PlansUnavailableError } from "./ticker.ts";
+
+const log = createLogger("test", "silent");
+
+function openLoop(tick: (sample: Sample) => Promise<"decided" | "repeated">) {
+  const metrics = createMetrics(new Registry());
+  const stop = new AbortController();
+  const loop = new SampleLoop({
+    ticker: { tick },
+    refusals: new Refusals(log, metrics, () => 0),
+    metrics,
+    log,
+    planTtlMs: () => 10_000,
+    signal: stop.signal,
+    now: () => performance.now(),
+  });
+  const outcome = async (name: string): Promise<number | undefined> =>
+    (await metrics.decisions.get()).values.find(({ labels }) => labels.outcome === name)?.value;
+  return { loop, stop, metrics, outcome };
+}
+
+async function ended(message: TestMessage): Promise<string[]> {
+  for (let i = 0; i < 200 && message.ends.length === 0; i++)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  return message.ends;
+}
+
+const message = (tick: number, host = "h"): TestMessage => testMessage(host, sampleOf(host, tick, []));
+
+describe("SampleLoop", () => {
+  it.each([
+    ["the store", new StoreUnavailableError("away")],
+    ["the bus", new PlansUnavailableError("away")],
+  ])("tries again while %s is away, and holds back those behind", async (_what, error) => {
+    const seen: number[] = [];
+    let away = 2;
+    const { loop, outcome } = openLoop(async (sample) => {
+      seen.push(sample.sequence);
+      if (away-- > 0) throw error;
+      return "decided";
+    });
+    const [one, two] = [message(1), message(2)];
+    loop.offer(one);
+    loop.offer(two);
+    expect(await ended(two)).toEqual(["ack"]);
+    expect(one.ends).toEqual(["ack"]);
+    expect(seen.map((sequence) => sequence / 1e6 - 60)).toEqual([1, 1, 1, 2]);
+    expect(await outcome("decided")).toBe(2);
+  });
+
+  it("does not let one host wait for another", async () => {
+    const { loop, stop } = openLoop(async ({ host }) => {
+      if (host === "stuck") throw new StoreUnavailableError("away");
+      return "decided";
+    });
+    const stuck = message(1, "stuck");
+    const fine = message(1, "fine");
+    loop.offer(stuck);
+    loop.offer(fine);
+    expect(await ended(fine)).toEqual(["ack"]);
+    expect(stuck.ends).toEqual([]);
+    stop.abort();
+    await loop.stopped();
+    expect(stuck.ends).toEqual(["nak"]);
+  });
+
+  it("gives up the sample, not the loop, at an error that does not go away", async () => {
+    const { loop, metrics } = openLoop(async ({ sequence }) => {
+      if (sequence === 61_000_000) throw new TypeError("a defect");
+      return "decided";
+    });
+    const [bad, good] = [message(1), message(2)];
+    loop.offer(bad);
+    loop.offer(good);
+    expect(await ended(good)).toEqual(["ack"]);
+    expect(bad.ends).toEqual(["term: failed"]);
+    expect((await metrics.refused.get()).values).toMatchObject([{ labels: { reason: "failed" }, value: 1 }]);
+  });
+
+  it("skips a sample that grew too old while it waited", async () => {
+    const { loop, outcome } = openLoop(async ({ sequence }) => {
+      if (sequence < 72_000_000) throw new StoreUnavailableError("away");
+      return "decided";
+    });
+    const [old, fresh] = [message(1), message(12)];
+    loop.offer(old);
+    loop.offer(fresh);
+    expect(await ended(fresh)).toEqual(["ack"]);
+    expect(old.ends).toEqual(["ack"]);
+    expect(await outcome("expired")).toBe(1);
+  });
+
+  it("gives back everything at a stop, and takes nothing any more", async () => {
+    const { loop, stop } = openLoop(async () => {
+      throw new StoreUnavailableError("away");
+    });
+    const messages = [1, 2, 3].map((tick) => message(tick));
+    for (const each of messages) loop.offer(each);
+    stop.abort();
+    await loop.stopped();
+    const late = message(4);
+    loop.offer(late);
+    expect([...messages, late].map(({ ends }) => ends)).toEqual([["nak"], ["nak"], ["nak"], ["nak"]]);
+  });
+});

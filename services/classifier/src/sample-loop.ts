@@ -1,0 +1,120 @@
+/**
+ * The loop over samples: in order per host, one in flight a host, hosts side by side. A sample is acknowledged when its
+ * decision is in the store and its plan is published; while one of the two is away it waits here, and those behind it.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { sampleSchema } from "@kvm-governor/policy";
+import type { BusMessage, Logger } from "@kvm-governor/service-kit";
+import { HostLane } from "./host-lane.ts";
+import type { QueuedSample } from "./host-lane.ts";
+import type { ClassifierMetrics } from "./metrics.ts";
+import { MessageRefusedError, readMessage } from "./refusal.ts";
+import type { Refusals } from "./refusal.ts";
+import { StoreUnavailableError } from "./store/store.ts";
+import { PlansUnavailableError } from "./ticker.ts";
+import type { Ticker } from "./ticker.ts";
+
+const RETRY_MS_MIN = 100;
+const RETRY_MS_MAX = 1000;
+
+export interface SampleLoopOptions {
+  ticker: Pick<Ticker, "tick">;
+  refusals: Refusals;
+  metrics: ClassifierMetrics;
+  log: Logger;
+  planTtlMs: () => number;
+  signal: AbortSignal;
+  /** Monotonic clock, milliseconds. */
+  now: () => number;
+}
+
+export class SampleLoop {
+  readonly #options: SampleLoopOptions;
+  readonly #lanes = new Map<string, HostLane>();
+  #whenIdle: (() => void) | undefined;
+
+  constructor(options: SampleLoopOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a message of the stream of samples. Ends in exactly one of ack, nak and term. */
+  offer(message: BusMessage): void {
+    const { refusals, signal, now } = this.#options;
+    if (signal.aborted) {
+      message.nak(0);
+      return;
+    }
+    try {
+      const sample = readMessage(sampleSchema, "sample", message);
+      this.#lane(sample.host).offer({ sample, message, arrivedMs: now() });
+    } catch (error) {
+      if (!(error instanceof MessageRefusedError)) throw error;
+      refusals.refuse("sample", message, error);
+    }
+  }
+
+  /** After the signal: gives back what waits, and resolves when what is in work has ended. */
+  async stopped(): Promise<void> {
+    for (const lane of this.#lanes.values()) for (const { message } of lane.clear()) message.nak(0);
+    if (this.#lanes.size === 0) return;
+    await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+  }
+
+  #lane(host: string): HostLane {
+    let lane = this.#lanes.get(host);
+    if (lane === undefined) {
+      lane = new HostLane({
+        work: (queued, own) => this.#work(queued, own),
+        expired: (queued) => this.#expire(queued),
+        planTtlMs: this.#options.planTtlMs,
+        idle: () => this.#drop(host),
+      });
+      this.#lanes.set(host, lane);
+    }
+    return lane;
+  }
+
+  #drop(host: string): void {
+    this.#lanes.delete(host);
+    if (this.#lanes.size === 0) this.#whenIdle?.();
+  }
+
+  async #work(queued: QueuedSample, lane: HostLane): Promise<void> {
+    const { ticker, metrics, signal } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const outcome = await ticker.tick(queued.sample);
+        metrics.decisions.inc({ outcome });
+        metrics.tickSeconds.observe((this.#options.now() - queued.arrivedMs) / 1000);
+        queued.message.ack();
+        return;
+      } catch (error) {
+        if (!this.#mayTryAgain(error, queued, attempt)) return;
+      }
+      if (lane.isExpired(queued)) return this.#expire(queued);
+      if (signal.aborted) return queued.message.nak(0);
+      await sleep(Math.min(RETRY_MS_MIN * 2 ** attempt, RETRY_MS_MAX), undefined, { signal }).catch(
+        () => undefined,
+      );
+    }
+  }
+
+  /** Whether the error is one that goes away. Any other is a defect: the sample is given up, the loop goes on. */
+  #mayTryAgain(error: unknown, { sample, message }: QueuedSample, attempt: number): boolean {
+    const { log, metrics, refusals } = this.#options;
+    if (error instanceof StoreUnavailableError || error instanceof PlansUnavailableError) {
+      const waitingFor = error instanceof StoreUnavailableError ? "redis" : "nats";
+      metrics.retries.inc({ waiting_for: waitingFor });
+      if (attempt === 0) log.debug({ host: sample.host, waitingFor, err: error }, error.message);
+      return true;
+    }
+    const cause = error as Error;
+    refusals.refuse("sample", message, new MessageRefusedError("failed", cause.message, { cause }));
+    return false;
+  }
+
+  #expire({ message }: QueuedSample): void {
+    this.#options.metrics.decisions.inc({ outcome: "expired" });
+    message.ack();
+  }
+}

@@ -1,0 +1,68 @@
+--[[
+Commits one tick of one host, or changes nothing.
+
+KEYS[1]            tick hash
+KEYS[2]            set of service guests (LIST_se)
+KEYS[3]            set of scientific guests (LIST_sc)
+KEYS[4 .. 3+C]     hashes of the C guests that changed
+KEYS[4+C ..]       hashes of the guests that departed
+
+ARGV[1]            token that must be in the store: "<version>:<sequence>" of the tick that was read, "" for none
+ARGV[2]            "reset": delete everything named in KEYS first, whatever its type; "" otherwise
+ARGV[3]            C, the number of changed guests
+ARGV[4 .. 9]       version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none)
+then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage
+then per departed  uuid
+
+Returns            1 committed, 0 the token did not match
+
+The tick is written last: a script that fails half-way leaves the old token, and the same commit can be repeated.
+]]
+local TICK_ARGS = 4
+local GUEST_ARGS = 10
+local ARGS_PER_GUEST = 8
+
+local token = ""
+if redis.call("TYPE", KEYS[1]).ok == "hash" then
+  local found = redis.call("HMGET", KEYS[1], "version", "sequence")
+  token = (found[1] or "") .. ":" .. (found[2] or "")
+end
+if token ~= ARGV[1] then
+  return 0
+end
+
+if ARGV[2] == "reset" then
+  for index = 1, #KEYS do
+    redis.call("DEL", KEYS[index])
+  end
+end
+
+local changed = tonumber(ARGV[3])
+local at = GUEST_ARGS
+for index = 1, changed do
+  local uuid, class = ARGV[at], ARGV[at + 1]
+  if ARGV[at + 2] == "moved" then
+    redis.call("DEL", KEYS[3 + index])
+    local isService = class == "service"
+    redis.call("SREM", isService and KEYS[3] or KEYS[2], uuid)
+    redis.call("SADD", isService and KEYS[2] or KEYS[3], uuid)
+  end
+  redis.call("HSET", KEYS[3 + index], "class", class, "name", ARGV[at + 3], "count", ARGV[at + 4],
+    "since", ARGV[at + 5], "declared", ARGV[at + 6], "usage", ARGV[at + 7])
+  at = at + ARGS_PER_GUEST
+end
+for index = 4 + changed, #KEYS do
+  redis.call("DEL", KEYS[index])
+  redis.call("SREM", KEYS[2], ARGV[at])
+  redis.call("SREM", KEYS[3], ARGV[at])
+  at = at + 1
+end
+
+redis.call("HSET", KEYS[1], "version", ARGV[TICK_ARGS], "bootId", ARGV[TICK_ARGS + 1],
+  "sequence", ARGV[TICK_ARGS + 2], "wallTimeMs", ARGV[TICK_ARGS + 3], "generation", ARGV[TICK_ARGS + 4])
+if ARGV[TICK_ARGS + 5] == "" then
+  redis.call("HDEL", KEYS[1], "plan")
+else
+  redis.call("HSET", KEYS[1], "plan", ARGV[TICK_ARGS + 5])
+end
+return 1

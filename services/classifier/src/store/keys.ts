@@ -1,0 +1,19 @@
+/**
+ * Names of keys in Redis, in one place. All keys of one host carry the hash tag `{<host>}`, so they lie in one slot
+ * of a cluster and one script may change them together.
+ */
+
+/** Set of all hosts that ever had a tick: an index for the API, not part of any host's state. */
+export const HOSTS_KEY = "kvmgov:hosts";
+
+/** Hash of the tick: version, bootId, sequence, wallTimeMs, generation, plan (JSON). */
+export const tickKey = (host: string): string => `kvmgov:{${host}}:tick`;
+
+/** Set of UUIDs: LIST_se of the paper. */
+export const serviceKey = (host: string): string => `kvmgov:{${host}}:service`;
+
+/** Set of UUIDs: LIST_sc of the paper. */
+export const scientificKey = (host: string): string => `kvmgov:{${host}}:scientific`;
+
+/** Hash of one guest: name, count, since, class, declared, usage. */
+export const guestKey = (host: string, uuid: string): string => `kvmgov:{${host}}:guest:${uuid}`;

@@ -1,0 +1,4 @@
+import { MemoryStore } from "./memory-store.ts";
+import { describeStore } from "./store.cases.ts";
+
+describeStore("memory", () => new MemoryStore());

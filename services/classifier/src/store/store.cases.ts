@@ -1,0 +1,108 @@
+/** What every store does: one list of cases, run over each implementation. */
+import { describe, expect, it } from "@jest/globals";
+import { uuidOf } from "../testing/samples.ts";
+import { NASTY_NAME, guestState, hostState } from "../testing/states.ts";
+import type { Store, StoredHost } from "./store.ts";
+
+const first = uuidOf(1);
+const second = uuidOf(2);
+
+/** Commits that must not meet a conflict. */
+export async function mustCommit(
+  store: Store,
+  host: string,
+  base: StoredHost,
+  next: Parameters<Store["commit"]>[2],
+): Promise<StoredHost> {
+  const result = await store.commit(host, base, next);
+  if (result.kind !== "committed") throw new Error(`commit on ${host} met a conflict`);
+  return result.stored;
+}
+
+/** @param open a store that is empty for the hosts of one test */
+export function describeStore(name: string, open: () => Store): void {
+  describe(`${name}: a store of lists and counts`, () => {
+    let host = "";
+    let tests = 0;
+    const fresh = (): Store => {
+      host = `case-${name}-${tests++}`;
+      return open();
+    };
+
+    it("knows nothing of a host that it never saw", async () => {
+      const store = fresh();
+      expect(await store.read(host)).toEqual({ version: 0, token: "", state: undefined, uuids: [] });
+      expect(await store.lists(host)).toEqual({ service: [], scientific: [] });
+      expect(await store.hosts()).not.toContain(host);
+    });
+
+    it("returns what was committed, names and fractions included", async () => {
+      const store = fresh();
+      const state = hostState(7, {
+        [first]: guestState({ name: NASTY_NAME, usage: 0.1 + 0.2, count: 3 }),
+        [second]: guestState({ class: "scientific", declared: "scientific", since: 2 ** 53 - 1 }),
+      });
+      const stored = await mustCommit(store, host, await store.read(host), state);
+      expect(await store.read(host)).toEqual(stored);
+      expect(stored).toMatchObject({ version: 1, token: "1:7", state });
+      expect(await store.lists(host)).toEqual({ service: [first], scientific: [second] });
+      expect(await store.hosts()).toContain(host);
+    });
+
+    it("moves a guest from list to list, and forgets one that departed", async () => {
+      const store = fresh();
+      const before = hostState(1, { [first]: guestState(), [second]: guestState() });
+      const base = await mustCommit(store, host, await store.read(host), before);
+      const after = hostState(2, { [first]: guestState({ class: "scientific", since: 2 }) });
+      await mustCommit(store, host, base, after);
+      expect(await store.lists(host)).toEqual({ service: [], scientific: [first] });
+      expect((await store.read(host)).state).toEqual(after);
+    });
+
+    it("refuses what was decided from an older state, and then nothing has changed", async () => {
+      const store = fresh();
+      const base = await mustCommit(
+        store,
+        host,
+        await store.read(host),
+        hostState(1, { [first]: guestState() }),
+      );
+      const winner = hostState(2, { [first]: guestState({ count: 1 }) });
+      await mustCommit(store, host, base, winner);
+      const loser = hostState(2, { [first]: guestState({ class: "scientific" }), [second]: guestState() });
+      expect(await store.commit(host, base, loser)).toEqual({ kind: "conflict" });
+      expect((await store.read(host)).state).toEqual(winner);
+      expect(await store.lists(host)).toEqual({ service: [first], scientific: [] });
+    });
+
+    it("takes the same commit once", async () => {
+      const store = fresh();
+      const base = await store.read(host);
+      const next = hostState(1, { [first]: guestState({ count: 1 }) });
+      const results = await Promise.all([1, 2, 3].map(() => store.commit(host, base, next)));
+      expect(results.filter(({ kind }) => kind === "committed")).toHaveLength(1);
+      expect((await store.read(host)).version).toBe(1);
+    });
+
+    it("refuses the same version of another history", async () => {
+      const store = fresh();
+      const here = await mustCommit(
+        store,
+        host,
+        await store.read(host),
+        hostState(1, { [first]: guestState() }),
+      );
+      const elsewhere = { ...here, token: "1:999" };
+      expect(await store.commit(host, elsewhere, hostState(2, {}))).toEqual({ kind: "conflict" });
+    });
+
+    it("keeps hosts apart", async () => {
+      const store = fresh();
+      await mustCommit(store, host, await store.read(host), hostState(1, { [first]: guestState() }));
+      const other = `${host}-other`;
+      await mustCommit(store, other, await store.read(other), hostState(1, { [second]: guestState() }));
+      expect(await store.lists(host)).toEqual({ service: [first], scientific: [] });
+      expect(await store.lists(other)).toEqual({ service: [second], scientific: [] });
+    });
+  });
+}

@@ -1,0 +1,97 @@
+/** Where the lists and counts of all hosts are kept between ticks, whatever keeps them. */
+import type { GuestState, HostState } from "@kvm-governor/policy";
+
+/** What the store holds of one host, as one consistent picture. */
+export interface StoredHost {
+  /** Grows by one with every commit; 0 where nothing is stored (or nothing readable). */
+  version: number;
+  /** What a commit compares: names exactly this tick. A version alone could come again after a failover. */
+  token: string;
+  state: HostState | undefined;
+  /** Guests that have keys in the store, also where `state` could not be read. */
+  uuids: readonly string[];
+  /** The values are not what their contract says; `state` is undefined and the next commit replaces everything. */
+  problem?: CorruptStateError;
+}
+
+export type CommitResult = { kind: "committed"; stored: StoredHost } | { kind: "conflict" };
+
+/** The two lists of the paper: UUIDs, sorted. */
+export interface HostLists {
+  /** LIST_se */
+  service: string[];
+  /** LIST_sc */
+  scientific: string[];
+}
+
+export interface Store {
+  /**
+   * Reads one host. Values that are wrong come back as `problem`, not as an exception.
+   * @throws {StoreUnavailableError} the store cannot be reached or does not answer
+   */
+  read(host: string): Promise<StoredHost>;
+  /**
+   * Replaces what `base` holds by `next`, atomically, where the store still holds exactly `base`.
+   * A conflict changes nothing: read again, decide again.
+   * @throws {StoreUnavailableError} as in read; the commit may have happened or may still happen, never half
+   */
+  commit(host: string, base: StoredHost, next: HostState): Promise<CommitResult>;
+  /** @throws {StoreUnavailableError} */
+  lists(host: string): Promise<HostLists>;
+  /** All hosts that ever had a tick, sorted. @throws {StoreUnavailableError} */
+  hosts(): Promise<string[]>;
+}
+
+/** The store cannot be reached, does not answer in time, or refuses to work (read-only, out of memory). */
+export class StoreUnavailableError extends Error {
+  override readonly name = "StoreUnavailableError";
+}
+
+/** Stored values of a host are not what their contract says. */
+export class CorruptStateError extends Error {
+  override readonly name = "CorruptStateError";
+  readonly host: string;
+  constructor(host: string, problem: string, options?: { cause?: unknown }) {
+    super(`stored state of host ${host}: ${problem}`, options);
+    this.host = host;
+  }
+}
+
+/** Nothing stored. */
+export const emptyHost: StoredHost = { version: 0, token: "", state: undefined, uuids: [] };
+
+/** What a store holds after `next` was committed over `base`. */
+export function afterCommit(base: StoredHost, next: HostState): StoredHost {
+  const version = base.version + 1;
+  return { version, token: `${version}:${next.sequence}`, state: next, uuids: Object.keys(next.guests) };
+}
+
+/** What differs between two states of a host, guest by guest. */
+export interface StateChange {
+  /** New or different guests; `moved`: the list they are in changes (or is not known). */
+  changed: { uuid: string; guest: GuestState; moved: boolean }[];
+  departed: string[];
+}
+
+/** What has to be written so that a store that holds `base` holds `next`. */
+export function stateChange(base: StoredHost, next: HostState): StateChange {
+  const before = base.state?.guests ?? {};
+  const changed: StateChange["changed"] = [];
+  for (const [uuid, guest] of Object.entries(next.guests)) {
+    const old = before[uuid];
+    if (old !== undefined && isSameGuestState(old, guest)) continue;
+    changed.push({ uuid, guest, moved: old?.class !== guest.class });
+  }
+  return { changed, departed: base.uuids.filter((uuid) => next.guests[uuid] === undefined) };
+}
+
+function isSameGuestState(a: GuestState, b: GuestState): boolean {
+  return (
+    a.count === b.count &&
+    a.usage === b.usage &&
+    a.class === b.class &&
+    a.since === b.since &&
+    a.declared === b.declared &&
+    a.name === b.name
+  );
+}

@@ -1,0 +1,134 @@
+/** How a host's state is laid out in Redis: fields of hashes to values, and back with every value checked. */
+import {
+  ContractError,
+  checkContract,
+  guestStateSchema,
+  hostStateSchema,
+  parseContract,
+  planSchema,
+} from "@kvm-governor/policy";
+import type { HostState } from "@kvm-governor/policy";
+import { CorruptStateError } from "./store.ts";
+import type { StateChange } from "./store.ts";
+
+/** The raw keys of one host as Redis returned them; a field that is missing is undefined. */
+export interface RawHost {
+  tick: Readonly<Record<string, string>>;
+  service: readonly string[];
+  scientific: readonly string[];
+  guests: ReadonlyMap<string, Readonly<Record<string, string>>>;
+}
+
+/** Token of a tick hash: see `commitTick.lua`. */
+export function tokenOf(tick: RawHost["tick"]): string {
+  return Object.keys(tick).length === 0 ? "" : `${tick["version"] ?? ""}:${tick["sequence"] ?? ""}`;
+}
+
+/** Version in a tick hash; 0 where there is none that can be read. */
+export function versionOf(tick: RawHost["tick"]): number {
+  const version = Number(tick["version"]);
+  return Number.isSafeInteger(version) && version > 0 ? version : 0;
+}
+
+/**
+ * State of a host from its keys; undefined where there are none at all.
+ * @throws {CorruptStateError} naming the first value that is wrong
+ */
+export function parseStored(host: string, raw: RawHost): HostState | undefined {
+  const isEmpty = raw.service.length === 0 && raw.scientific.length === 0;
+  if (Object.keys(raw.tick).length === 0) {
+    if (isEmpty) return undefined;
+    throw new CorruptStateError(host, "lists without a tick");
+  }
+  if (versionOf(raw.tick) === 0) {
+    throw new CorruptStateError(
+      host,
+      `version of the tick is ${JSON.stringify(raw.tick["version"] ?? null)}`,
+    );
+  }
+  try {
+    return parseState(host, raw);
+  } catch (cause) {
+    if (cause instanceof ContractError) throw new CorruptStateError(host, cause.message, { cause });
+    throw cause;
+  }
+}
+
+function parseState(host: string, { tick, service, scientific, guests }: RawHost): HostState {
+  const parsed: HostState["guests"] = {};
+  for (const [list, uuids] of [
+    ["service", service],
+    ["scientific", scientific],
+  ] as const) {
+    for (const uuid of uuids) {
+      if (parsed[uuid] !== undefined) throw new CorruptStateError(host, `guest ${uuid} is in both lists`);
+      const guest = parseGuest(host, uuid, guests.get(uuid) ?? {});
+      if (guest.class !== list) {
+        throw new CorruptStateError(
+          host,
+          `guest ${uuid} is in the list ${list} and has class ${guest.class}`,
+        );
+      }
+      parsed[uuid] = guest;
+    }
+  }
+  const plan = tick["plan"];
+  return checkContract(
+    hostStateSchema,
+    {
+      bootId: tick["bootId"],
+      sequence: toNumber(tick["sequence"]),
+      wallTimeMs: toNumber(tick["wallTimeMs"]),
+      generation: toNumber(tick["generation"]),
+      guests: parsed,
+      ...(plan === undefined ? {} : { plan: parseContract(planSchema, plan, "plan") }),
+    },
+    "tick",
+  );
+}
+
+function parseGuest(
+  host: string,
+  uuid: string,
+  fields: Readonly<Record<string, string>>,
+): HostState["guests"][string] {
+  if (Object.keys(fields).length === 0) throw new CorruptStateError(host, `guest ${uuid} has no hash`);
+  return checkContract(
+    guestStateSchema,
+    {
+      name: fields["name"],
+      class: fields["class"],
+      declared: fields["declared"],
+      count: toNumber(fields["count"]),
+      since: toNumber(fields["since"]),
+      usage: toNumber(fields["usage"]),
+    },
+    `guest ${uuid}`,
+  );
+}
+
+/** Text that is no number stays text, so that the contract names the field. */
+function toNumber(text: string | undefined): number | string | undefined {
+  if (text === undefined || text.trim() === "") return text;
+  const value = Number(text);
+  return Number.isNaN(value) ? text : value;
+}
+
+/** ARGV of `commitTick.lua` after the token and the mode. */
+export function commitArguments(version: number, next: HostState, change: StateChange): (string | number)[] {
+  const args: (string | number)[] = [
+    change.changed.length,
+    version,
+    next.bootId,
+    next.sequence,
+    next.wallTimeMs,
+    next.generation,
+    next.plan === undefined ? "" : JSON.stringify(next.plan),
+  ];
+  for (const { uuid, guest, moved } of change.changed) {
+    args.push(uuid, guest.class, moved ? "moved" : "", guest.name);
+    args.push(guest.count, guest.since, guest.declared, guest.usage);
+  }
+  args.push(...change.departed);
+  return args;
+}

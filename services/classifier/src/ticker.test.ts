@@ -1,0 +1,177 @@
+import { describe, expect, it } from "@jest/globals";
+import { planSchema, presetSettings } from "@kvm-governor/policy";
+import type { Plan, Sample } from "@kvm-governor/policy";
+import { PlanConflictError, createLogger } from "@kvm-governor/service-kit";
+import type { PlanEntry } from "@kvm-governor/service-kit";
+import { Registry } from "prom-client";
+import { createMetrics } from "./metrics.ts";
+import { MemoryStore } from "./store/memory-store.ts";
+import { CorruptStateError } from "./store/store.ts";
+import type { Store } from "./store/store.ts";
+import { BOOT, guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
+import { PlansUnavailableError, Ticker } from "./ticker.ts";
+import type { PlanStore } from "./ticker.ts";
+
+const guest = uuidOf(1);
+const busy = (tick: number): Sample => sampleOf("h", tick, [guestSample(1, { run: 1 })]);
+
+/** A bucket of plans in memory, with revisions as JetStream counts them. */
+class MemoryPlans implements PlanStore {
+  entry: PlanEntry | undefined;
+  puts = 0;
+  away = false;
+
+  async get(): Promise<PlanEntry | undefined> {
+    if (this.away) throw new Error("away");
+    return this.entry;
+  }
+
+  async put(_host: string, plan: unknown, revision: number): Promise<number> {
+    if (this.away) throw new Error("away");
+    if (revision !== (this.entry?.revision ?? 0)) throw new PlanConflictError("another revision");
+    this.puts++;
+    this.entry = { data: new TextEncoder().encode(JSON.stringify(plan)), revision: revision + 1 };
+    return this.entry.revision;
+  }
+
+  get plan(): Plan | undefined {
+    return this.entry === undefined
+      ? undefined
+      : planSchema.parse(JSON.parse(new TextDecoder().decode(this.entry.data)));
+  }
+}
+
+function openTicker(store: Store, plans: PlanStore) {
+  const metrics = createMetrics(new Registry());
+  const settings = presetSettings("default", { beta: 3 });
+  const ticker = new Ticker({
+    store,
+    plans,
+    metrics,
+    settings: () => settings,
+    log: createLogger("test", "silent"),
+    committed: () => undefined,
+  });
+  return { ticker, metrics };
+}
+
+const countOf = async (store: Store): Promise<number | undefined> =>
+  (await store.read("h")).state?.guests[guest]?.count;
+
+describe("Ticker", () => {
+  it("commits lists and publishes plans", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const { ticker } = openTicker(store, plans);
+    for (let tick = 1; tick <= 4; tick++) expect(await ticker.tick(busy(tick))).toBe("decided");
+    expect(await store.lists("h")).toEqual({ service: [], scientific: [guest] });
+    expect(plans.plan).toMatchObject({ generation: 2, sequence: busy(4).sequence });
+  });
+
+  it("does nothing for a sample that comes again, late, or out of order", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const { ticker } = openTicker(store, plans);
+    await ticker.tick(busy(1));
+    await ticker.tick(busy(3));
+    const before = await store.read("h");
+    for (const tick of [3, 2, 1]) expect(await ticker.tick(busy(tick))).toBe("repeated");
+    expect(await store.read("h")).toEqual(before);
+    expect(plans.puts).toBe(2);
+  });
+
+  it("publishes the plan of a committed tick that a killed classifier could not", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const killed = openTicker(store, plans).ticker;
+    await killed.tick(busy(1));
+    plans.away = true;
+    await expect(killed.tick(busy(2))).rejects.toThrow(PlansUnavailableError);
+    expect(await countOf(store)).toBe(2);
+    plans.away = false;
+    expect(await openTicker(store, plans).ticker.tick(busy(2))).toBe("repeated");
+    expect(plans.plan?.sequence).toBe(busy(2).sequence);
+    expect(await countOf(store)).toBe(2);
+  });
+
+  it("counts a sample once when two race for it, and once each for different ones", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const [one, two] = [openTicker(store, plans), openTicker(store, plans)];
+    await one.ticker.tick(busy(1));
+    await two.ticker.tick(busy(1));
+    const outcomes = await Promise.all([one.ticker.tick(busy(2)), two.ticker.tick(busy(2))]);
+    expect(outcomes.toSorted()).toEqual(["decided", "repeated"]);
+    expect(await countOf(store)).toBe(2);
+    await one.ticker.tick(busy(3));
+    await two.ticker.tick(busy(4));
+    expect(await countOf(store)).toBe(0);
+    expect(await store.lists("h")).toEqual({ service: [], scientific: [guest] });
+  });
+
+  it("goes on from the plan where the store lost everything", async () => {
+    const plans = new MemoryPlans();
+    const { ticker } = openTicker(new MemoryStore(), plans);
+    for (let tick = 1; tick <= 3; tick++) await ticker.tick(busy(tick));
+    const emptied = new MemoryStore();
+    await openTicker(emptied, plans).ticker.tick(busy(4));
+    expect(await emptied.lists("h")).toEqual({ service: [], scientific: [guest] });
+    expect(plans.plan?.generation).toBe(2);
+  });
+
+  it("rebuilds what is corrupt in the store from the plan, and counts it", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    await openTicker(store, plans).ticker.tick(busy(1));
+    const corrupt: Store = {
+      read: async (host) => ({
+        ...(await store.read(host)),
+        state: undefined,
+        problem: new CorruptStateError(host, "x"),
+      }),
+      commit: (...args) => store.commit(...args),
+      lists: (host) => store.lists(host),
+      hosts: () => store.hosts(),
+    };
+    const { ticker, metrics } = openTicker(corrupt, plans);
+    await ticker.tick(busy(2));
+    expect(await countOf(store)).toBe(2);
+    expect((await metrics.corrupt.get()).values).toMatchObject([{ labels: { source: "store" }, value: 1 }]);
+  });
+
+  it("overwrites a published plan that cannot be read", async () => {
+    const plans = new MemoryPlans();
+    plans.entry = { data: new TextEncoder().encode("{"), revision: 7 };
+    const { ticker, metrics } = openTicker(new MemoryStore(), plans);
+    await ticker.tick(busy(1));
+    expect(plans.plan?.generation).toBe(1);
+    expect((await metrics.corrupt.get()).values).toMatchObject([{ labels: { source: "plan" }, value: 1 }]);
+  });
+
+  it("leaves a newer plan in place, and goes on from it", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const { ticker } = openTicker(store, plans);
+    await ticker.tick(busy(1));
+    const newer = { ...plans.plan, generation: 9 };
+    await plans.put("h", newer, 1);
+    await ticker.tick(busy(2));
+    expect(plans.plan).toEqual(newer);
+    await ticker.tick(busy(3));
+    expect(plans.plan).toMatchObject({ sequence: busy(3).sequence });
+    expect(plans.plan?.generation).toBeGreaterThanOrEqual(9);
+  });
+
+  it("goes on above the generation that an actuator reported", async () => {
+    const plans = new MemoryPlans();
+    const { ticker } = openTicker(new MemoryStore(), plans);
+    ticker.seenApplied({
+      schema: 1,
+      host: "h",
+      bootId: BOOT,
+      generation: 30,
+      sequence: 1,
+      readBackAtUs: 2,
+      verified: 1,
+      writes: [],
+      drift: [],
+      skipped: [],
+    });
+    await ticker.tick(busy(1));
+    expect(plans.plan?.generation).toBe(31);
+  });
+});

@@ -1,0 +1,176 @@
+/**
+ * One tick of one host: decide on a sample, commit the lists, publish the plan. May be repeated at any point: a tick
+ * that is committed is recognised, and only its plan is published again.
+ */
+import { ContractError, decide, parseContract, planSchema } from "@kvm-governor/policy";
+import type { Applied, HostState, Plan, Report, Sample, Settings } from "@kvm-governor/policy";
+import { PlanConflictError } from "@kvm-governor/service-kit";
+import type { Logger, PlanEntry } from "@kvm-governor/service-kit";
+import type { ClassifierMetrics } from "./metrics.ts";
+import { aboveGeneration, isNewer, newestState } from "./recover.ts";
+import type { HistoryPoint } from "./recover.ts";
+import { StoreUnavailableError } from "./store/store.ts";
+import type { Store, StoredHost } from "./store/store.ts";
+
+/** The plans of all hosts, as the bus offers them. */
+export interface PlanStore {
+  get(host: string): Promise<PlanEntry | undefined>;
+  put(host: string, plan: unknown, revision: number): Promise<number>;
+}
+
+/** The bus cannot be reached or does not answer: the plan is not published, or perhaps it is. */
+export class PlansUnavailableError extends Error {
+  override readonly name = "PlansUnavailableError";
+}
+
+export interface TickerOptions {
+  store: Store;
+  plans: PlanStore;
+  settings: () => Settings;
+  metrics: ClassifierMetrics;
+  log: Logger;
+  /** A tick was committed. `before` is the plan that it follows. */
+  committed: (sample: Sample, plan: Plan, report: Report, before: Plan | undefined) => void;
+}
+
+/** What the next decision on a host starts from. */
+interface Base {
+  stored: StoredHost;
+  previous: HostState | undefined;
+  /** The plan that is published, and its revision; 0 and undefined where there is none. */
+  revision: number;
+  published: HistoryPoint | undefined;
+}
+
+/** Each conflict means that somebody else went on; more in a row than this are no race any more. */
+const CONFLICTS_MAX = 20;
+
+export class Ticker {
+  readonly #options: TickerOptions;
+  readonly #bases = new Map<string, Base>();
+  readonly #applied = new Map<string, HistoryPoint>();
+
+  constructor(options: TickerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Works off one sample. When it returns, the decision is in the store and its plan is published.
+   * @throws {StoreUnavailableError | PlansUnavailableError} try again: nothing is decided twice
+   */
+  async tick(sample: Sample): Promise<"decided" | "repeated"> {
+    try {
+      return await this.#tick(sample);
+    } catch (error) {
+      // What is remembered may not be what is stored any more.
+      this.#bases.delete(sample.host);
+      throw error;
+    }
+  }
+
+  /** Later generations of the host will be above this one, whatever was lost. */
+  seenApplied({ host, bootId, generation, sequence }: Applied): void {
+    if (generation > (this.#applied.get(host)?.generation ?? 0)) {
+      this.#applied.set(host, { bootId, generation, sequence });
+    }
+  }
+
+  async #tick(sample: Sample): Promise<"decided" | "repeated"> {
+    const { store, settings, metrics } = this.#options;
+    const { host } = sample;
+    for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
+      const base = this.#bases.get(host) ?? (await this.#load(host));
+      const previous = aboveGeneration(base.previous, this.#applied.get(host));
+      const decision = decide(previous, sample, settings());
+      if (decision.kind === "repeated") {
+        if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
+        return "repeated";
+      }
+      const result = await store.commit(host, base.stored, decision.next);
+      if (result.kind === "conflict") {
+        metrics.conflicts.inc();
+        this.#bases.delete(host);
+        continue;
+      }
+      const next: Base = { ...base, stored: result.stored, previous: decision.next };
+      this.#bases.set(host, next);
+      this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
+      await this.#publish(host, next, decision.plan);
+      return "decided";
+    }
+    throw new StoreUnavailableError(`host ${host}: ${CONFLICTS_MAX} commits in a row met a conflict`);
+  }
+
+  /** Reads the store and the published plan; the newer of the two is what to go on from. */
+  async #load(host: string): Promise<Base> {
+    const [stored, entry] = await Promise.all([this.#options.store.read(host), this.#getPlan(host)]);
+    const plan = entry === undefined ? undefined : this.#parsePlan(host, entry);
+    const { log, metrics } = this.#options;
+    if (stored.problem !== undefined) {
+      metrics.corrupt.inc({ source: "store" });
+      const from = plan === undefined ? "nothing" : `the plan of generation ${plan.generation}`;
+      log.error(
+        { event: "stored-state-corrupt", host, err: stored.problem },
+        `${stored.problem.message}; rebuilt from ${from}`,
+      );
+    }
+    const base: Base = {
+      stored,
+      previous: newestState(stored.state, plan),
+      revision: entry?.revision ?? 0,
+      published: plan,
+    };
+    this.#bases.set(host, base);
+    return base;
+  }
+
+  #parsePlan(host: string, entry: PlanEntry): Plan | undefined {
+    try {
+      return parseContract(planSchema, entry.data, `plan of ${host}`);
+    } catch (error) {
+      if (!(error instanceof ContractError)) throw error;
+      this.#options.metrics.corrupt.inc({ source: "plan" });
+      this.#options.log.error({ event: "published-plan-corrupt", host, err: error }, error.message);
+      return undefined;
+    }
+  }
+
+  /** Puts a plan where the actuators look for it, unless a newer one is there: then somebody else went on. */
+  async #publish(host: string, base: Base, plan: Plan): Promise<void> {
+    const { metrics } = this.#options;
+    let { revision, published } = base;
+    for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
+      if (published !== undefined && !isNewer(plan, published)) {
+        if (isNewer(published, plan)) {
+          this.#bases.delete(host);
+          metrics.planPuts.inc({ outcome: "newer-found" });
+        }
+        return;
+      }
+      try {
+        base.revision = await this.#options.plans.put(host, plan, revision);
+        base.published = plan;
+        metrics.planPuts.inc({ outcome: "published" });
+        return;
+      } catch (cause) {
+        if (!(cause instanceof PlanConflictError)) {
+          metrics.planPuts.inc({ outcome: "failed" });
+          throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
+        }
+        metrics.planPuts.inc({ outcome: "conflict" });
+        const entry = await this.#getPlan(host);
+        revision = entry?.revision ?? 0;
+        published = entry === undefined ? undefined : this.#parsePlan(host, entry);
+      }
+    }
+    throw new PlansUnavailableError(`plan of ${host}: changed under each of ${CONFLICTS_MAX} writes`);
+  }
+
+  async #getPlan(host: string): Promise<PlanEntry | undefined> {
+    try {
+      return await this.#options.plans.get(host);
+    } catch (cause) {
+      throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
+    }
+  }
+}

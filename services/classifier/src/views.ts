@@ -1,0 +1,139 @@
+/** What this classifier knows of each host, in memory: for the pages. The lists themselves are in the store. */
+import type { Applied, GuestReport, Host, Plan, Report, Sample } from "@kvm-governor/policy";
+
+/** What is shown of a sample: everything but its guests, whose use is in the report. */
+export interface SampleSummary {
+  bootId: string;
+  /** CLOCK_BOOTTIME of the host, in microseconds. */
+  sequence: number;
+  wallTimeMs: number;
+  periodMs: number;
+  cpus: readonly number[];
+  hostRunCores: number;
+  pressure: number | undefined;
+  guests: number;
+  unreadable: Sample["unreadable"];
+}
+
+/** The last decision on a host. */
+export interface Tick {
+  sample: SampleSummary;
+  report: Report;
+  plan: Plan;
+  /** When it was decided, by this machine's clock. */
+  decidedAtMs: number;
+}
+
+/** What is shown of the last applied report. */
+export interface AppliedSummary {
+  generation: number;
+  /** Time from the sample taken to the last value read back, in milliseconds, by the host's own clock. */
+  sampleToReadBackMs: number;
+  verified: number;
+  writes: number;
+  errors: number;
+  drift: number;
+  skipped: Applied["skipped"];
+  switchFired: Applied["switchFired"];
+  dryRun: boolean;
+  receivedAtMs: number;
+}
+
+export interface HostView {
+  tick?: Tick;
+  applied?: AppliedSummary;
+  /** The host's own announcement. */
+  announced?: { host: Host; receivedAtMs: number };
+}
+
+/** A host that is silent for this long has left; its lists stay in the store. */
+const FORGET_AFTER_MS = 24 * 3_600_000;
+/** A host without a tick for this long has no guests on the metrics page. */
+const CURRENT_FOR_MS = 300_000;
+
+export class Views {
+  readonly #now: () => number;
+  readonly #hosts = new Map<string, HostView>();
+
+  /** @param now wall clock in milliseconds */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get(host: string): HostView | undefined {
+    return this.#hosts.get(host);
+  }
+
+  entries(): IterableIterator<[string, HostView]> {
+    this.#forget();
+    return this.#hosts.entries();
+  }
+
+  /** The ticks that are recent enough to speak for their guests. */
+  currentTicks(): [string, Tick][] {
+    const oldest = this.#now() - CURRENT_FOR_MS;
+    const ticks: [string, Tick][] = [];
+    for (const [host, { tick }] of this.entries()) {
+      if (tick !== undefined && tick.decidedAtMs >= oldest) ticks.push([host, tick]);
+    }
+    return ticks;
+  }
+
+  decided(sample: Sample, plan: Plan, report: Report): void {
+    this.#of(sample.host).tick = { sample: summaryOf(sample), report, plan, decidedAtMs: this.#now() };
+  }
+
+  applied(applied: Applied): void {
+    this.#of(applied.host).applied = {
+      generation: applied.generation,
+      sampleToReadBackMs: (applied.readBackAtUs - applied.sequence) / 1000,
+      verified: applied.verified,
+      writes: applied.writes.length,
+      errors: applied.writes.filter((write) => write.error !== undefined).length,
+      drift: applied.drift.length,
+      skipped: applied.skipped,
+      switchFired: applied.switchFired,
+      dryRun: applied.dryRun ?? false,
+      receivedAtMs: this.#now(),
+    };
+  }
+
+  announced(host: Host): void {
+    this.#of(host.host).announced = { host, receivedAtMs: this.#now() };
+  }
+
+  #of(host: string): HostView {
+    let view = this.#hosts.get(host);
+    if (view === undefined) this.#hosts.set(host, (view = {}));
+    return view;
+  }
+
+  #forget(): void {
+    const oldest = this.#now() - FORGET_AFTER_MS;
+    for (const [host, view] of this.#hosts) if (lastHeardMs(view) < oldest) this.#hosts.delete(host);
+  }
+}
+
+/** When a host was last heard of, by this machine's clock. */
+export function lastHeardMs({ tick, applied, announced }: HostView): number {
+  return Math.max(tick?.decidedAtMs ?? 0, applied?.receivedAtMs ?? 0, announced?.receivedAtMs ?? 0);
+}
+
+/** The last report on one guest. */
+export function guestReport(tick: Tick | undefined, uuid: string): GuestReport | undefined {
+  return tick?.report.guests.find((guest) => guest.uuid === uuid);
+}
+
+function summaryOf(sample: Sample): SampleSummary {
+  return {
+    bootId: sample.bootId,
+    sequence: sample.sequence,
+    wallTimeMs: sample.wallTimeMs,
+    periodMs: sample.periodMs,
+    cpus: sample.cpus,
+    hostRunCores: sample.hostRun,
+    pressure: sample.pressure,
+    guests: sample.guests.length,
+    unreadable: sample.unreadable,
+  };
+}
