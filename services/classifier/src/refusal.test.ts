@@ -67,7 +67,7 @@ describe("Refusals", () => {
   it("counts all and logs one a minute for each host and reason", async () => {
     const lines: unknown[] = [];
     const log = createLogger("test", "silent");
-    log.warn = ((fields: object) => void lines.push(fields)) as typeof log.warn;
+    log.warn = (fields: unknown) => void lines.push(fields);
     let now = 0;
     const refusals = new Refusals(log, metrics, () => now);
     const error = new MessageRefusedError("invalid", "sample on x: wrong");

@@ -102,7 +102,9 @@ describe("SampleLoop", () => {
   });
 
   it("gives back everything at a stop, and takes nothing any more", async () => {
+    let ticks = 0;
     const { loop, stop } = openLoop(async () => {
+      ticks++;
       throw new StoreUnavailableError("away");
     });
     const messages = [1, 2, 3].map((tick) => message(tick));
@@ -112,5 +114,6 @@ describe("SampleLoop", () => {
     const late = message(4);
     loop.offer(late);
     expect([...messages, late].map(({ ends }) => ends)).toEqual([["nak"], ["nak"], ["nak"], ["nak"]]);
+    expect(ticks).toBe(1);
   });
 });

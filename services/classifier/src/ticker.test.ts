@@ -6,7 +6,7 @@ import type { PlanEntry } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics } from "./metrics.ts";
 import { MemoryStore } from "./store/memory-store.ts";
-import { CorruptStateError } from "./store/store.ts";
+import { CorruptStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
 import { BOOT, guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
 import { PlansUnavailableError, Ticker } from "./ticker.ts";
@@ -132,6 +132,28 @@ describe("Ticker", () => {
     await ticker.tick(busy(2));
     expect(await countOf(store)).toBe(2);
     expect((await metrics.corrupt.get()).values).toMatchObject([{ labels: { source: "store" }, value: 1 }]);
+  });
+
+  it("reads again after a commit that failed: what is remembered may be what made it fail", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    let broken = false;
+    const breaking: Store = {
+      read: async (host) => {
+        broken = false;
+        return store.read(host);
+      },
+      commit: async (...args) => {
+        if (broken) throw new StoreUnavailableError("WRONGTYPE");
+        return store.commit(...args);
+      },
+      lists: (host) => store.lists(host),
+      hosts: () => store.hosts(),
+    };
+    const { ticker } = openTicker(breaking, plans);
+    await ticker.tick(busy(1));
+    broken = true;
+    await expect(ticker.tick(busy(2))).rejects.toThrow(StoreUnavailableError);
+    expect(await ticker.tick(busy(2))).toBe("decided");
   });
 
   it("overwrites a published plan that cannot be read", async () => {

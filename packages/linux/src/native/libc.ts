@@ -25,9 +25,9 @@ function errnoName(errno: number): string {
   return errnoNames.get(errno) ?? `errno ${errno}`;
 }
 
-const timespec = koffi.struct("timespec", { tv_sec: "int64", tv_nsec: "int64" });
-const clockGettime = libc.func("int clock_gettime(int clock, _Out_ timespec *now)");
-void timespec;
+// Without a name: koffi's names are global, and a test runner loads this file more than once in a process.
+const timespec = koffi.struct({ tv_sec: "int64", tv_nsec: "int64" });
+const clockGettime = libc.func("clock_gettime", "int", ["int", koffi.out(koffi.pointer(timespec))]);
 
 const CLOCK_BOOTTIME = 7;
 

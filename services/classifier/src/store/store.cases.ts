@@ -1,5 +1,6 @@
 /** What every store does: one list of cases, run over each implementation. */
 import { describe, expect, it } from "@jest/globals";
+import type { GuestState } from "@kvm-governor/policy";
 import { uuidOf } from "../testing/samples.ts";
 import { NASTY_NAME, guestState, hostState } from "../testing/states.ts";
 import type { Store, StoredHost } from "./store.ts";
@@ -56,6 +57,22 @@ export function describeStore(name: string, open: () => Store): void {
       const after = hostState(2, { [first]: guestState({ class: "scientific", since: 2 }) });
       await mustCommit(store, host, base, after);
       expect(await store.lists(host)).toEqual({ service: [], scientific: [first] });
+      expect((await store.read(host)).state).toEqual(after);
+    });
+
+    it.each<Partial<GuestState>>([
+      { name: "renamed" },
+      { class: "scientific" },
+      { count: 1 },
+      { since: 2 },
+      { declared: "service" },
+      { usage: 0.5 },
+    ])("writes a guest of which only this changed: %j", async (change) => {
+      const store = fresh();
+      const before = hostState(1, { [first]: guestState() });
+      const base = await mustCommit(store, host, await store.read(host), before);
+      const after = hostState(2, { [first]: guestState(change) });
+      await mustCommit(store, host, base, after);
       expect((await store.read(host)).state).toEqual(after);
     });
 
