@@ -7,6 +7,9 @@ import { createInterface } from "node:readline";
 import { repository } from "./deployed.ts";
 import { waitFor } from "./service-process.ts";
 
+/** Other tests may keep every CPU busy. */
+const START_MS_MAX = 60_000;
+
 export class ConfinedService {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
@@ -37,11 +40,16 @@ export class ConfinedService {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     const service = new ConfinedService(child);
-    service.#url = await waitFor(`${name} to listen`, 20_000, () => {
-      if (child.exitCode !== null) throw new Error(`${name} ended: ${service.log}`);
-      return /"event":"listening","url":"([^"]+)"/.exec(service.log)?.[1];
-    });
-    return service;
+    try {
+      service.#url = await waitFor("its pages", START_MS_MAX, () => {
+        if (child.exitCode !== null) throw new Error("it ended");
+        return /"event":"listening","url":"([^"]+)"/.exec(service.log)?.[1];
+      });
+      return service;
+    } catch (cause) {
+      await service.stop();
+      throw new Error(`${name} did not start: ${service.log}`, { cause });
+    }
   }
 
   get url(): string {

@@ -11,6 +11,7 @@ export type Locate = (guest: Guest) => GuestCgroups | undefined;
 
 /** Longest wait between two looks for control groups that were not there, in ticks. */
 const LOCATE_TICKS_MAX = 64;
+const NOT_AGAIN = -1;
 
 export class GuestCounters {
   /** As of the last inventory. */
@@ -139,14 +140,11 @@ export class GuestCounters {
   }
 
   #findGroups(): void {
-    const cpu = this.#locate(this.guest)?.cpu;
-    const complete = cpu !== undefined && cpu.vcpus.size === this.#present.length;
-    for (const vcpu of this.#present) vcpu.useGroup(cpu?.vcpus.get(vcpu.index), cpu?.version ?? 1);
-    if (complete) {
-      this.#locateIn = -1;
-      return;
-    }
+    // Before the look, which may fail: then it is tried again like one that found nothing.
     this.#locateIn = this.#locateWait;
     this.#locateWait = Math.min(this.#locateWait * 2, LOCATE_TICKS_MAX);
+    const cpu = this.#locate(this.guest)?.cpu;
+    for (const vcpu of this.#present) vcpu.useGroup(cpu?.vcpus.get(vcpu.index), cpu?.version ?? 1);
+    if (cpu?.vcpus.size === this.#present.length) this.#locateIn = NOT_AGAIN;
   }
 }

@@ -1,0 +1,214 @@
+/** The collector: measures the guests of one host, shows them to Prometheus, and publishes a sample every T_check. */
+import { join } from "node:path";
+import { bootTimeUs } from "@kvm-governor/linux";
+import {
+  connectBus,
+  Readiness,
+  runService,
+  startPages,
+  untilAborted,
+  type Bus,
+  type Logger,
+} from "@kvm-governor/service-kit";
+import manifest from "../package.json" with { type: "json" };
+import { Collector } from "./collector.ts";
+import { readConfig, type CollectorConfig } from "./config.ts";
+import { Declarations } from "./declarations.ts";
+import { HostAnnouncer } from "./host-announcer.ts";
+import { hostMessage } from "./host-message.ts";
+import { startMeasuring, type Measuring } from "./measuring.ts";
+import { registerGuestFamilies } from "./metrics/guest-families.ts";
+import { registerHostFamilies } from "./metrics/host-families.ts";
+import { createOwnMetrics, type OwnMetrics } from "./metrics/own-metrics.ts";
+import { SnapshotRegistry } from "./metrics/snapshot-registry.ts";
+import { Outage } from "./outage.ts";
+import { SamplePublisher } from "./sample-publisher.ts";
+import { TickLoop, tickClock } from "./tick-loop.ts";
+
+/** Guests that come or go are to be noticed within a second, however long the check period is. */
+const DISCOVERY_MS = 500;
+const HEARTBEAT_MS = 30_000;
+/** Time of a scrape for voluntary and involuntary switches: about 450 vCPUs that have switched since. */
+const SPLIT_MS_MAX = 4;
+
+const nowMs = (): number => performance.now();
+/** Goes on in suspend, so that a tick after it is seen as late. */
+const bootTimeMs = (): number => bootTimeUs() / 1000;
+
+await runService("collector", async ({ log, signal, onReload }) => {
+  const config = readConfig(process.env);
+  log.level = config.logLevel;
+  const declarations = new Declarations(config.policyFile);
+  const measuring = startMeasuring({
+    ...config,
+    host: config.hostId,
+    firstSightFile: join(config.runDir, "first-sight.json"),
+    perf: config.perf === "auto",
+    nowMs,
+  });
+  sayPerf(log, measuring);
+  const registry = new SnapshotRegistry(nowMs);
+  const readiness = new Readiness();
+  const metrics = createOwnMetrics({
+    registry,
+    version: manifest.version,
+    budget: measuring.context.budget,
+    isPerfAvailable: measuring.context.perfProblem === undefined,
+  });
+  onReload(() => reload(declarations, metrics, log));
+  metrics.policyFileOk.set(1);
+
+  const bus = connectBus({
+    url: config.natsUrl,
+    user: config.natsUser,
+    password: config.natsPassword,
+    name: `collector ${config.hostId}`,
+    log,
+    readiness,
+    registry,
+  });
+  const pages = await startPages({
+    listen: config.listen,
+    title: "kvm-governor collector",
+    registry,
+    readiness,
+    log,
+  });
+  const publisher = startPublisher(bus, config, metrics, log);
+  const announcer = startAnnouncer(bus, config, measuring, pages.url, metrics);
+  const collector = new Collector({
+    measuring,
+    declarations,
+    publisher,
+    announcer,
+    metrics,
+    readiness,
+    log,
+    nowMs,
+  });
+  registerFamilies(registry, collector, measuring, declarations, metrics);
+
+  collector.tick(0);
+  const loops = startLoops(collector, config.checkPeriodMs, metrics);
+  await untilAborted(signal);
+  for (const loop of loops) loop.stop();
+  announcer.close();
+  await publisher.close();
+  await pages.close();
+  await bus.close();
+  measuring.close();
+});
+
+function sayPerf(log: Logger, { context }: Measuring): void {
+  if (context.perfProblem === undefined) return;
+  log.warn(
+    { event: "perf-unavailable", reason: context.perfProblem },
+    `context switches are read from /proc/TID/status: perf is not available: ${context.perfProblem}`,
+  );
+}
+
+function reload(declarations: Declarations, metrics: OwnMetrics, log: Logger): void {
+  const error = declarations.reload();
+  metrics.policyFileOk.set(error === undefined ? 1 : 0);
+  metrics.policyReloads.inc({ result: error === undefined ? "ok" : "refused" });
+  if (error === undefined)
+    log.info({ event: "policy-reloaded", rules: declarations.count }, "policy file read again");
+  else log.error({ event: "policy-refused", err: error }, `${error.message}; the old rules stay in force`);
+}
+
+function startPublisher(
+  bus: Bus,
+  config: CollectorConfig,
+  metrics: OwnMetrics,
+  log: Logger,
+): SamplePublisher {
+  const outage = new Outage();
+  return new SamplePublisher({
+    bus,
+    nowMs,
+    periodMs: config.checkPeriodMs,
+    onPublished: (sample) => {
+      metrics.published.inc();
+      const dropped = outage.end();
+      if (dropped > 0)
+        log.info({ event: "samples-resumed", dropped, sequence: sample.sequence }, "samples arrive again");
+    },
+    onDropped: (reason, error) => {
+      metrics.dropped.inc({ reason });
+      if (!outage.add()) return;
+      log.warn(
+        { event: "samples-dropped", reason, err: error },
+        `samples are dropped (${reason}); measuring goes on`,
+      );
+    },
+  });
+}
+
+function startAnnouncer(
+  bus: Bus,
+  config: CollectorConfig,
+  measuring: Measuring,
+  url: string,
+  metrics: OwnMetrics,
+): HostAnnouncer {
+  const facts = {
+    host: config.hostId,
+    bootId: measuring.bootId,
+    procRoot: config.procRoot,
+    mounts: measuring.mounts,
+    hasPerf: measuring.context.perfProblem === undefined,
+    hasPsi: measuring.hostReader.noPressure === undefined,
+    metricsUrls: { collector: url, ...config.metricsUrls },
+  };
+  return new HostAnnouncer({
+    bus,
+    describe: () => hostMessage(facts, measuring.topology.read().topology, Date.now()),
+    heartbeatMs: HEARTBEAT_MS,
+    nowMs,
+    onFailed: () => metrics.announceFailures.inc(),
+  });
+}
+
+function registerFamilies(
+  registry: SnapshotRegistry,
+  collector: Collector,
+  measuring: Measuring,
+  declarations: Declarations,
+  metrics: OwnMetrics,
+): void {
+  const onError = (family: string): void => metrics.familyFailures.inc({ family });
+  registerGuestFamilies({
+    registry,
+    guests: () => measuring.guests.last.readable,
+    declare: (guest) => declarations.of(guest),
+    readSwitchSplit: () =>
+      metrics.splitPostponed.set(measuring.guests.readSwitchSplit(SPLIT_MS_MAX).postponed),
+    onError,
+  });
+  registerHostFamilies({
+    registry,
+    host: () => collector.host,
+    hostRun: () => collector.sample?.hostRun,
+    sources: measuring.sources.states,
+    onError,
+  });
+}
+
+function startLoops(collector: Collector, periodMs: number, metrics: OwnMetrics): TickLoop[] {
+  const clock = tickClock(bootTimeMs);
+  const ticks = new TickLoop({
+    periodMs,
+    clock,
+    onTick: (lateMs) => collector.tick(lateMs),
+    onMissed: (count) => metrics.ticksMissed.inc(count),
+  });
+  const discovery = new TickLoop({
+    periodMs: DISCOVERY_MS,
+    clock,
+    onTick: () => collector.discoverUnless(DISCOVERY_MS / 2),
+    onMissed: () => undefined,
+  });
+  const loops = periodMs > DISCOVERY_MS ? [ticks, discovery] : [ticks];
+  for (const loop of loops) loop.start();
+  return loops;
+}
