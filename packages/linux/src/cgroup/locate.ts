@@ -37,6 +37,8 @@ export type GuestCgroups = Partial<Record<Controller, ControllerGroups>>;
 export interface LocateOptions extends KernelRoots {
   /** From `readCgroupMounts`; they do not change while a host runs, so callers may keep them. */
   mounts: CgroupMounts;
+  /** Those that are of interest: each costs reads of its own. */
+  controllers: readonly Controller[];
 }
 
 type Located = Pick<Guest, "pid" | "vcpus" | "ioThreads">;
@@ -56,7 +58,7 @@ export function locateGuest(guest: Located, options: Partial<LocateOptions> = {}
     const memberships = readMemberships(roots, guest);
     const init = readInit(roots);
     const groups: GuestCgroups = {};
-    for (const controller of CONTROLLERS) {
+    for (const controller of options.controllers ?? CONTROLLERS) {
       const mount = mounts.get(controller);
       if (mount === undefined) continue;
       const found = locateIn(roots, mount, guest, directories(mount, controller, memberships, init));

@@ -131,8 +131,6 @@ const quotaAndPeriod = (state: BandwidthState): Partial<BandwidthState> => ({
 function quotaPeriodOrder({ from, to, parentRatio }: BandwidthChange): Partial<BandwidthState>[] {
   const period = { periodUs: to.periodUs };
   const quota = { quotaUs: to.quotaUs };
-  if (from.quotaUs === undefined || from.periodUs === to.periodUs) return [period, quota];
-  if (to.quotaUs === undefined) return [quota, period];
   const tightest = Math.min(ratioOf(from), ratioOf(to));
   const fits = (between: BandwidthState): boolean =>
     ratioOf(between) >= tightest && ratioOf(between) <= parentRatio;

@@ -27,7 +27,8 @@ export class ControlWriteError extends Error {
     const { code, errno, message } = cause as NodeJS.ErrnoException;
     super(`writing ${JSON.stringify(write.text)} to ${write.key}: ${code ?? message}`, { cause });
     this.code = code ?? "EUNKNOWN";
-    this.errno = errno;
+    // Node negates it, a system call of our own does not.
+    this.errno = errno === undefined ? undefined : Math.abs(errno);
   }
 }
 

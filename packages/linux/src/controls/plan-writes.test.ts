@@ -125,6 +125,19 @@ const CASES: Case[] = [
     plans: [{ ...unchanged, weight: 2 }, unchanged],
     weight: { idle: true },
   },
+  {
+    name: "a burst that stays as it is",
+    start: { bandwidth: { quotaUs: 80_000, periodUs: 100_000, burstUs: 10_000 } },
+    plans: [withVcpu0({ bandwidth: 0.5 })],
+    bandwidth: { quotaUs: 50_000, periodUs: 100_000, burstUs: 10_000 },
+  },
+  {
+    name: "from idle to the very weight that an idle group shows",
+    start: { idle: true },
+    plans: [{ ...unchanged, weight: 3 / 1024 }],
+    weight: { weight: 3 / 1024, idle: false },
+    only: 1,
+  },
   { name: "CPUs", plans: [withVcpu0({ cpus: [1] })], cpus: "1" },
   { name: "CPUs and back", start: { cpus: "0" }, plans: [withVcpu0({ cpus: [1] }), unchanged], cpus: "0" },
   {

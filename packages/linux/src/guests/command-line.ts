@@ -40,16 +40,17 @@ export function parseQemuCommandLine(args: readonly string[]): QemuCommandLine {
   return result;
 }
 
-/** Options whose value is text of the guest's owner: it may look like an option of QEMU. */
-const FREE_TEXT = new Set(["append"]);
-
+/**
+ * Options with their values. What begins with a dash is no value: so no option is needed to be known as one without a
+ * value, and text of the guest's owner that looks like an option (`-append -name`) gets none, an option follows it.
+ */
 function* qemuOptions(args: readonly string[]): Generator<[option: string, value: string]> {
   for (let at = 1; at < args.length; at++) {
     const arg = args[at] ?? "";
     if (!arg.startsWith("-")) continue;
     const option = arg.replace(/^--?/, "");
     const value = args[at + 1];
-    if (value === undefined || (value.startsWith("-") && !FREE_TEXT.has(option))) continue;
+    if (value === undefined || value.startsWith("-")) continue;
     at++;
     yield [option, value];
   }

@@ -26,10 +26,10 @@ export class ProcessTable {
 
   /**
    * @param nowUs CLOCK_BOOTTIME
-   * @returns processes that are new or gone, or whose threads were listed anew
+   * @returns processes that are new or gone, whose threads were listed anew, or that failed
    */
   refresh(nowUs: number): Set<number> {
-    const touched = new Set(this.#failures.keys());
+    const touched = new Set<number>();
     this.#failures.clear();
     for (const pid of this.#scanner.scan(this.#processes, nowUs)) this.#open(pid);
     for (const [pid, process] of this.#processes) {
@@ -39,6 +39,7 @@ export class ProcessTable {
         if (look === "gone") this.#forget(process);
       });
     }
+    for (const pid of this.#failures.keys()) touched.add(pid);
     return touched;
   }
 

@@ -18,7 +18,7 @@ export interface Understanding {
   unreadable?: UnreadableGuest;
 }
 
-/** How long a QEMU may take to make its vCPU threads before it is reported. */
+/** How long a QEMU may take to make its vCPU threads before it is reported. It is looked at anew all that time. */
 const STARTING_US = 2_000_000;
 
 /**
@@ -47,11 +47,6 @@ export function understand(
     };
     return { process, entry, unreadable: { ...identity, reason: (error as Error).message } };
   }
-}
-
-/** Whether to look again though nothing was touched. */
-export function isStarting({ guest, unreadable }: Understanding): boolean {
-  return guest === undefined && unreadable === undefined;
 }
 
 /**

@@ -10,7 +10,7 @@ import { LibvirtStatusDir } from "./libvirt-status-dir.ts";
 import { ProcessTable } from "./process-table.ts";
 import { StatusLinker } from "./status-linker.ts";
 import type { StatusLinks } from "./status-linker.ts";
-import { assemble, isStarting, understand } from "./understand.ts";
+import { assemble, understand } from "./understand.ts";
 import type { Understanding } from "./understand.ts";
 
 export interface GuestWatcherOptions {
@@ -111,10 +111,9 @@ export class GuestWatcher implements Disposable {
       if (process.commandLine.isProbe || isLeftOut) continue;
       const entry = links.linked.get(pid);
       const last = this.#understood.get(pid);
-      const isCurrent = last !== undefined && last.entry === entry && !isStale(pid) && !isStarting(last);
+      const isCurrent = last !== undefined && last.entry === entry && !isStale(pid);
       const now = isCurrent ? last : understand(process, entry, last, context, nowUs);
       understood.set(pid, now);
-      if (isStarting(now)) this.#isUnsettled = true;
     }
     this.#understood = understood;
   }

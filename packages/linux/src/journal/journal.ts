@@ -6,6 +6,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync } 
 import { readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { JournalEntries, recordOf, type JournalEntry } from "./entries.ts";
+import type { HoldingMark } from "./holding-mark.ts";
 import { encodeRecord, JOURNAL_VERSION, parseJournal } from "./records.ts";
 import type { BaselineRecord, ClosedRecord, GuestRun, JournalDamage } from "./records.ts";
 
@@ -34,6 +35,7 @@ export class Journal {
   readonly #dir: string;
   readonly #file: string;
   readonly #entries: JournalEntries;
+  #mark: HoldingMark | undefined;
   #descriptor: number | undefined;
   #length: number;
   #records: number;
@@ -60,6 +62,15 @@ export class Journal {
     this.#rewrite();
   }
 
+  /**
+   * Keeps the mark in step: set after the first value is on the disk, cleared before the last one goes, so that a crash in
+   * between never looks like a lost journal.
+   */
+  attach(mark: HoldingMark): void {
+    this.#mark = mark;
+    if (this.#entries.size > 0) mark.set();
+  }
+
   entry(guest: GuestRun): JournalEntry | undefined {
     return this.#entries.get(guest);
   }
@@ -75,12 +86,14 @@ export class Journal {
   keep(record: Omit<BaselineRecord, "type" | "version">): void {
     const whole: BaselineRecord = { type: "baseline", version: JOURNAL_VERSION, ...record };
     this.#append(whole);
+    this.#mark?.set();
   }
 
   /** Says that the baseline of a run is no longer needed. Without any left the file is removed. */
   close(guest: GuestRun, why: ClosedRecord["why"]): void {
     if (this.#entries.get(guest) === undefined) return;
     if (this.#entries.size === 1) {
+      this.#mark?.clear();
       this.#entries.add({ type: "closed", version: JOURNAL_VERSION, guest, why });
       this.#remove();
       return;

@@ -65,6 +65,7 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
   const journal = new Journal(options.stateDir, Date.now);
   const found = journal.entries();
   const isLost = mark?.isSet === true && (found.length === 0 || journal.opening.damage.length > 0);
+  if (!isLost && mark !== undefined) journal.attach(mark);
   const report: RestoreReport = { guests: [], journal: journal.opening, lost: isLost, unknown: [] };
   const wanted = ({ uuid, name }: { uuid: string; name: string }): boolean =>
     options.guest === undefined || options.guest === uuid || options.guest === name;
@@ -75,8 +76,8 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
       if (restored.outcome !== "failed") journal.close(entry.guest, restored.outcome);
     }
     if (isLost) await restoreConfigured(options, context, journal, report, wanted);
-    const allDone = journal.entries().length === 0 && options.guest === undefined;
-    if (allDone && report.guests.every(({ outcome }) => outcome !== "failed")) mark?.clear();
+    const isDone = options.guest === undefined && report.guests.every(({ outcome }) => outcome !== "failed");
+    if (isDone) mark?.clear();
     return report;
   } finally {
     journal.dispose();

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { readIfThere } from "../proc/read.ts";
 import { parseProcStat } from "../proc/stat.ts";
-import { readLockHolder, startTimeOf } from "./host-lock.ts";
+import { HostLockedError, readLockHolder, startTimeOf, type LockHolder } from "./host-lock.ts";
 import { restore, type RestoreOptions, type RestoreReport } from "./restore.ts";
 
 /** The process that holds the host lock did not end. */
@@ -26,18 +26,34 @@ const POLL_MS = 10;
  */
 export async function takeOver(options: RestoreOptions): Promise<TakeOverReport> {
   const holder = readLockHolder(options.stateDir);
-  const runs = (): boolean =>
-    holder !== undefined && startTimeOf("/proc", holder.pid) === holder.startTime && !isZombie(holder.pid);
-  if (holder === undefined || !runs()) return restore(options);
+  const runs = ({ pid, startTime }: LockHolder): boolean =>
+    startTimeOf("/proc", pid) === startTime && !isZombie(pid);
+  if (holder === undefined || !runs(holder)) return restore(options);
   process.kill(holder.pid, "SIGKILL");
-  for (let waited = 0; runs(); waited += POLL_MS) {
+  for (let waited = 0; ; waited += POLL_MS) {
+    if (!runs(holder)) {
+      const report = await restoreUnlocked(options, holder);
+      if (report !== undefined) return { ...report, killed: holder.pid };
+    }
     if (waited >= END_MS_MAX) throw new TakeOverError(`process ${holder.pid} did not end after SIGKILL`);
     await sleep(POLL_MS);
   }
-  return { ...(await restore(options)), killed: holder.pid };
 }
 
-/** A zombie holds no lock any more; it stays until its parent, perhaps the guard itself, reaps it. */
+/** The first thread of a process may have ended while others still hold its files, and so the lock: undefined then. */
+async function restoreUnlocked(
+  options: RestoreOptions,
+  killed: LockHolder,
+): Promise<RestoreReport | undefined> {
+  try {
+    return await restore(options);
+  } catch (error) {
+    if (error instanceof HostLockedError && error.holder?.pid === killed.pid) return undefined;
+    throw error;
+  }
+}
+
+/** A zombie stays until its parent, perhaps the guard itself, reaps it. */
 function isZombie(pid: number): boolean {
   const text = readIfThere(`/proc/${pid}/stat`);
   return text !== undefined && parseProcStat(text).state === "Z";

@@ -61,6 +61,14 @@ describe("a /sys that says little", () => {
     ]);
   });
 
+  it("does not name a core or cache after a CPU that is offline", () => {
+    put("cpu/online", "1,3\n");
+    put("cpu/cpu3/topology/core_cpus_list", "2-3\n");
+    put("cpu/cpu3/cache/index3/level", "3\n");
+    put("cpu/cpu3/cache/index3/shared_cpu_list", "0-3\n");
+    expect(readTopology(root)[1]).toMatchObject({ cpu: 3, core: 3, llc: 1 });
+  });
+
   it("takes the package for the cache where caches are unknown", () => {
     put("cpu/online", "0-3\n");
     for (const cpu of [0, 1, 2, 3])

@@ -145,6 +145,8 @@ export class Bus {
     });
     const stop = (): void => messages.stop();
     signal.addEventListener("abort", stop, { once: true });
+    // Told to stop while the consumer was being made: no event comes any more.
+    if (signal.aborted) stop();
     try {
       for await (const message of messages) handler(asBusMessage(message));
     } finally {

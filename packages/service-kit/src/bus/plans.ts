@@ -85,6 +85,8 @@ export class Plans {
       else stop();
     });
     signal.addEventListener("abort", stop, { once: true });
+    // Told to stop while the watch was being made: no event comes any more.
+    if (signal.aborted) stop();
     try {
       for await (const entry of watch) {
         if (entry.operation === "PUT") onPlan({ data: entry.value, revision: entry.revision });

@@ -1,0 +1,128 @@
+import { describe, expect, it } from "@jest/globals";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { executeWrites, readBack, reportOf } from "./execute.ts";
+import { ControlWriteError, KernelIo, type ControlIo } from "./kernel-io.ts";
+import type { Write } from "./write.ts";
+
+const quota = (text: string, target = "vcpu 0"): Write => ({
+  op: "file",
+  target,
+  setting: "bandwidth",
+  key: `/m/g/${target}/cpu.cfs_quota_us`,
+  text,
+});
+const period: Write = { ...quota("20000"), key: "/m/g/vcpu 0/cpu.cfs_period_us" };
+
+function memory(
+  refused: (write: Write) => boolean = () => false,
+): ControlIo & { files: Map<string, string> } {
+  const files = new Map<string, string>();
+  return {
+    files,
+    read: (key) => `${files.get(key) ?? "-1"}\n`,
+    write: (write) => {
+      if (refused(write)) throw Object.assign(new Error("refused"), { code: "EINVAL", errno: -22 });
+      files.set(write.key, write.text);
+    },
+    forget: () => undefined,
+    close: () => undefined,
+  };
+}
+
+describe("making writes", () => {
+  it("stops one setting where a write of it is refused, and goes on with the others", async () => {
+    const io = memory(({ text }) => text === "999");
+    const results = await executeWrites([quota("999"), period, quota("5000", "vcpu 1")], io);
+    expect(results.map(({ code }) => code)).toEqual(["EINVAL", "SKIPPED", undefined]);
+    expect([...io.files.values()]).toEqual(["5000"]);
+  });
+
+  it("stops at once when writing is forbidden in between", async () => {
+    const io = memory();
+    let asked = 0;
+    const results = await executeWrites([quota("5000"), period], io, () =>
+      asked++ === 0 ? undefined : "too late",
+    );
+    expect(results.map(({ error }) => error)).toEqual([undefined, "not written: too late"]);
+    expect(io.files.size).toBe(1);
+  });
+
+  it("does not write an affinity that is right already", async () => {
+    const io = memory();
+    io.files.set("affinity 5", "0-1");
+    const write: Write = {
+      op: "affinity",
+      target: "vcpu 0",
+      setting: "affinity",
+      key: "affinity 5",
+      text: "0-1",
+      tid: 5,
+      cpus: [0, 1],
+    };
+    expect(await executeWrites([{ ...write }], { ...io, read: () => "0-1" })).toEqual([]);
+  });
+
+  it("reads back: a value that is not what was written is an error", async () => {
+    const io = memory();
+    const results = await executeWrites([quota("1"), quota("5000"), period], io);
+    io.files.set(period.key, "777");
+    expect(readBack(results, io).map(({ readBack: value, code }) => [value, code])).toEqual([
+      [undefined, undefined],
+      ["5000", undefined],
+      ["777", "MISMATCH"],
+    ]);
+    expect(readBack(results, { read: () => undefined }).map(({ code }) => code)).toEqual([
+      undefined,
+      "ENOENT",
+      "ENOENT",
+    ]);
+  });
+
+  it("reports a file below its mount point", () => {
+    expect(reportOf({ write: quota("5000"), old: "-1", readBack: "5000" }, "u", ["/m"])).toEqual({
+      guest: "u",
+      target: "vcpu 0",
+      setting: "bandwidth",
+      file: "g/vcpu 0/cpu.cfs_quota_us",
+      old: "-1",
+      wanted: "5000",
+      readBack: "5000",
+    });
+  });
+});
+
+describe("control files of the kernel", () => {
+  it("stay open, are forgotten with their group, and are gone when they are gone", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "kvmgov-io-"));
+    const io = new KernelIo("write");
+    try {
+      const key = join(dir, "cpu.shares");
+      expect(io.read(key)).toBeUndefined();
+      writeFileSync(key, "1024\n");
+      expect(io.read(key)).toBe("1024\n");
+      expect(io.read(key)).toBe("1024\n");
+      expect(io.openCount).toBe(1);
+      io.forget([dir]);
+      expect(io.openCount).toBe(0);
+      const missing: Write = {
+        op: "file",
+        target: "guest",
+        setting: "weight",
+        key: join(dir, "no"),
+        text: "1",
+      };
+      const error = await io.write(missing).catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(ControlWriteError);
+      expect(error).toMatchObject({ code: "ENOENT", errno: 2 });
+      expect((error as Error).cause).toMatchObject({ code: "ENOENT" });
+      const reader = new KernelIo("read");
+      await expect(reader.write({ ...missing, key })).rejects.toThrow("EBADF");
+      reader.close();
+    } finally {
+      io.close();
+      rmSync(dir, { recursive: true });
+    }
+  });
+});

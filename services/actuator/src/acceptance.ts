@@ -1,0 +1,65 @@
+/** Whether a plan may be followed: pure. A plan steers root, so that every doubt is a refusal. */
+import { ContractError, MESSAGE_BYTES_MAX, parseContract, planSchema, type Plan } from "@kvm-governor/policy";
+
+export type RefusalReason =
+  "oversized" | "malformed" | "wrong-host" | "wrong-boot" | "expired" | "older-generation" | "older-sequence";
+
+export interface Refusal {
+  result: "refused";
+  reason: RefusalReason;
+  text: string;
+}
+
+export type Judgement =
+  | { result: "accepted"; plan: Plan; expiresAtUs: number }
+  /** The plan that is followed already, once more (after a reconnect). */
+  | { result: "repeated" }
+  | Refusal;
+
+export interface AcceptanceContext {
+  host: string;
+  bootId: string;
+  /** CLOCK_BOOTTIME in microseconds. */
+  nowUs: number;
+  /** The plan that is followed, or was last. */
+  last?: Pick<Plan, "generation" | "sequence"> | undefined;
+  /** Longest that any plan holds, in milliseconds: a wrong expiry must not switch off the dead-man's switch. */
+  planTtlMsMax: number;
+}
+
+const refuse = (reason: RefusalReason, text: string): Refusal => ({ result: "refused", reason, text });
+
+/** Judges what came under the host's key. Never throws. */
+export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgement {
+  if (data.length > MESSAGE_BYTES_MAX) {
+    return refuse(
+      "oversized",
+      `plan is ${data.length} bytes long, at most ${MESSAGE_BYTES_MAX} are accepted`,
+    );
+  }
+  try {
+    return judge(parseContract(planSchema, data, "plan"), context);
+  } catch (error) {
+    if (error instanceof ContractError) return refuse("malformed", error.message);
+    throw error;
+  }
+}
+
+function judge(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: AcceptanceContext): Judgement {
+  if (plan.host !== host) return refuse("wrong-host", `plan is for host ${plan.host}`);
+  if (plan.bootId !== bootId) return refuse("wrong-boot", `plan is for boot ${plan.bootId}`);
+  const { generation, sequence } = plan;
+  if (last?.generation === generation && last.sequence === sequence) return { result: "repeated" };
+  if (plan.expiresAtUs <= nowUs) {
+    const ms = Math.round((nowUs - plan.expiresAtUs) / 1000);
+    return refuse("expired", `plan of generation ${generation} expired ${ms} ms ago`);
+  }
+  if (last !== undefined && generation < last.generation) {
+    return refuse("older-generation", `generation ${generation} is older than ${last.generation}`);
+  }
+  if (last !== undefined && sequence < last.sequence) {
+    return refuse("older-sequence", `sequence ${sequence} is older than ${last.sequence}`);
+  }
+  const expiresAtUs = Math.min(plan.expiresAtUs, nowUs + planTtlMsMax * 1000);
+  return { result: "accepted", plan, expiresAtUs };
+}

@@ -1,0 +1,59 @@
+/** Which running guest a plan means, and whether it may be touched. */
+import { isSameRun, startTimeOf, type Guest } from "@kvm-governor/linux";
+import type { GuestPlan, Plan } from "@kvm-governor/policy";
+
+export interface GuestFinderDeps {
+  procRoot: string;
+  /** Guests that run now; looks again when it is asked. */
+  guests: () => readonly Guest[];
+  /** Why a guest is never written to, or undefined. */
+  exemption: (guest: Guest) => string | undefined;
+}
+
+/** Why a guest of a plan is not touched; `code` for metrics. */
+export interface NotFound {
+  code: "gone" | "restarted" | "exempt";
+  reason: string;
+}
+
+export class GuestFinder {
+  readonly #deps: GuestFinderDeps;
+  #guests = new Map<string, Guest>();
+
+  constructor(deps: GuestFinderDeps) {
+    this.#deps = deps;
+  }
+
+  look(): void {
+    this.#guests = new Map(this.#deps.guests().map((guest) => [guest.uuid, guest]));
+  }
+
+  /** Whether every guest and vCPU of a plan is known already, so that there is no need to look. */
+  knows(plan: Plan): boolean {
+    return plan.guests.every((wanted) => {
+      const guest = this.#guests.get(wanted.uuid);
+      if (guest === undefined || !isSameRun(guest, wanted)) return false;
+      return wanted.vcpus.every(({ index }) => guest.vcpus.some((vcpu) => vcpu.index === index));
+    });
+  }
+
+  isExempt(uuid: string): boolean {
+    const guest = this.#guests.get(uuid);
+    return guest !== undefined && this.#deps.exemption(guest) !== undefined;
+  }
+
+  /** The guest that the plan was made for, in this very run. */
+  find(plan: GuestPlan): Guest | NotFound {
+    const guest = this.#guests.get(plan.uuid);
+    if (guest === undefined) return { code: "gone", reason: "no such guest runs here" };
+    if (startTimeOf(this.#deps.procRoot, guest.pid) !== guest.startTime) {
+      return { code: "gone", reason: `process ${guest.pid} is gone` };
+    }
+    if (!isSameRun(guest, plan)) {
+      const reason = `the plan is for process ${plan.pid}, the guest now runs as ${guest.pid}`;
+      return { code: "restarted", reason };
+    }
+    const exemption = this.#deps.exemption(guest);
+    return exemption === undefined ? guest : { code: "exempt", reason: exemption };
+  }
+}

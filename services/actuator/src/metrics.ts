@@ -1,0 +1,111 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+
+export type ActuatorMetrics = ReturnType<typeof createMetrics>;
+
+/** What a gauge reads at a scrape. */
+export interface ActuatorState {
+  nowUs(): number;
+  plan(): { generation: number; sequence: number; expiresAtUs: number } | undefined;
+  guestsHeld(): number;
+  openFiles(): number;
+  dryRun: boolean;
+}
+
+/** Gauges that read the actuator's state at each scrape. */
+export function exposeState(registry: Registry, state: ActuatorState): void {
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: () => number | undefined): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        const value = read();
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+  const seconds = (us: number): number => us / 1e6;
+  gauge(
+    "kvmgov_actuator_plan_generation",
+    "Generation of the plan that is followed",
+    () => state.plan()?.generation,
+  );
+  gauge(
+    "kvmgov_actuator_plan_age_seconds",
+    "Time since the counters were read that the plan rests on",
+    () => {
+      const plan = state.plan();
+      return plan && seconds(state.nowUs() - plan.sequence);
+    },
+  );
+  gauge("kvmgov_actuator_plan_expires_seconds", "Time until the plan is void; negative once it is", () => {
+    const plan = state.plan();
+    return plan && seconds(plan.expiresAtUs - state.nowUs());
+  });
+  gauge("kvmgov_actuator_guests_held", "Guests that are held away from their baseline", () =>
+    state.guestsHeld(),
+  );
+  gauge("kvmgov_actuator_open_files", "Control files kept open", () => state.openFiles());
+  gauge("kvmgov_actuator_dry_run", "1 where nothing is written", () => (state.dryRun ? 1 : 0));
+}
+
+export function createMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    writes: new Counter({
+      name: "kvmgov_actuator_writes_total",
+      help: "Values written to the kernel, by setting and result (ok, failed, dry-run)",
+      labelNames: ["setting", "result"],
+      registers,
+    }),
+    plans: new Counter({
+      name: "kvmgov_actuator_plans_total",
+      help: "Plans that came, by result (accepted, repeated, refused)",
+      labelNames: ["result"],
+      registers,
+    }),
+    plansRefused: new Counter({
+      name: "kvmgov_actuator_plans_refused_total",
+      help: "Plans that were refused, by reason",
+      labelNames: ["reason"],
+      registers,
+    }),
+    planProblems: new Counter({
+      name: "kvmgov_actuator_plan_problems_total",
+      help: "Settings not applied to the letter: raised to the local floor, cut to outer bounds, or impossible",
+      labelNames: ["kind", "setting"],
+      registers,
+    }),
+    guestsSkipped: new Counter({
+      name: "kvmgov_actuator_guests_skipped_total",
+      help: "Guests of a plan that were not touched, by reason",
+      labelNames: ["reason"],
+      registers,
+    }),
+    latency: new Histogram({
+      name: "kvmgov_actuator_sample_to_read_back_seconds",
+      help: "Time from the sample taken to its plan's values read back",
+      buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
+      registers,
+    }),
+    drift: new Counter({
+      name: "kvmgov_actuator_drift_total",
+      help: "Values found that were neither what was applied nor what is wanted, by setting",
+      labelNames: ["setting"],
+      registers,
+    }),
+    switchFired: new Counter({
+      name: "kvmgov_actuator_switch_fired_total",
+      help: "Times that all guests went back to their baseline, by reason",
+      labelNames: ["reason"],
+      registers,
+    }),
+    restores: new Counter({
+      name: "kvmgov_actuator_restores_total",
+      help: "Guests taken back to their baseline, by outcome",
+      labelNames: ["outcome"],
+      registers,
+    }),
+  };
+}

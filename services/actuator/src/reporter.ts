@@ -1,0 +1,168 @@
+/** What the actuator says, in the log and in its metrics. What stays as it is, is said once. */
+import type { GuestRestore } from "@kvm-governor/linux";
+import type { GuestPlan, Plan } from "@kvm-governor/policy";
+import type { Logger } from "@kvm-governor/service-kit";
+import type { Refusal } from "./acceptance.ts";
+import type { GuestOutcome } from "./governed-guest.ts";
+import type { ActuatorMetrics } from "./metrics.ts";
+
+const WHAT = { "quota-changed": "quota", "weight-changed": "weight", "cpus-changed": "CPUs" };
+
+export class Reporter {
+  readonly #log: Logger;
+  readonly #metrics: ActuatorMetrics;
+  /** Last text that was logged, by what it is about. */
+  readonly #said = new Map<string, string>();
+
+  constructor(log: Logger, metrics: ActuatorMetrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  following(plan: Plan): void {
+    const { generation, preset, guests } = plan;
+    this.#log.info(
+      { event: "plan-followed", generation, preset, guests: guests.length },
+      `following plan ${generation} for ${guests.length} guests`,
+    );
+  }
+
+  refused(refusal: Refusal): void {
+    this.#metrics.plansRefused.inc({ reason: refusal.reason });
+    if (!this.#isNew("plan", refusal.text)) return;
+    this.#log.warn({ event: "plan-refused", reason: refusal.reason }, `plan refused: ${refusal.text}`);
+  }
+
+  skipped(plan: GuestPlan, code: string, reason: string): void {
+    this.#metrics.guestsSkipped.inc({ reason: code });
+    if (!this.#isNew(`skipped ${plan.uuid}`, reason)) return;
+    const { uuid, name } = plan;
+    this.#log.warn(
+      { event: "guest-skipped", guest: name, uuid, reason: code },
+      `guest ${name} is left alone: ${reason}`,
+    );
+  }
+
+  applied(plan: GuestPlan, outcome: GuestOutcome, isDryRun: boolean): void {
+    this.#said.delete(`skipped ${plan.uuid}`);
+    for (const { write, error } of outcome.results) {
+      const result = error !== undefined ? "failed" : isDryRun ? "dry-run" : "ok";
+      this.#metrics.writes.inc({ setting: write.setting, result });
+    }
+    this.#problems(plan, outcome);
+    this.#drift(plan, outcome);
+    if (isDryRun) this.#wouldWrite(plan, outcome);
+    else this.#changed(plan, outcome);
+  }
+
+  restored(restored: GuestRestore): void {
+    const { guest, outcome, notes, writes } = restored;
+    this.#metrics.restores.inc({ outcome });
+    for (const { write, error } of writes) {
+      this.#metrics.writes.inc({ setting: write.setting, result: error === undefined ? "ok" : "failed" });
+    }
+    const fields = { guest: guest.name, uuid: guest.uuid, outcome, notes, writes: writes.length };
+    const errors = writes.flatMap(({ error }) => error ?? []);
+    const text = [...notes, ...errors].join("; ");
+    if (!this.#isNew(`restored ${guest.uuid}`, `${outcome} ${text}`) && outcome === "failed") return;
+    if (outcome === "failed") {
+      this.#log.error(
+        { event: "restore-failed", ...fields, errors },
+        `guest ${guest.name} is not as it was: ${text}`,
+      );
+    } else if (outcome === "restored") {
+      this.#log.info({ event: "restored", ...fields }, `guest ${guest.name}: everything is as it was before`);
+    }
+  }
+
+  fired(reason: "expired" | "stopped", held: number): void {
+    this.#metrics.switchFired.inc({ reason });
+    const event = reason === "expired" ? "dead-mans-switch" : "taking-back";
+    const why = reason === "expired" ? "no plan came within the time to live" : "the actuator stops";
+    this.#log[reason === "expired" ? "warn" : "info"](
+      { event, reason, guests: held },
+      `${why}: ${held} guests go back to what they had before`,
+    );
+  }
+
+  /** Does what may fail without harm to the rest; a failure is said when it begins, and when it is over. */
+  attempt(what: string, action: () => void): void {
+    try {
+      action();
+      this.recovered(`${what}-failed`);
+    } catch (error) {
+      this.failure(`${what}-failed`, error);
+    }
+  }
+
+  failure(event: string, error: unknown, fields: Record<string, unknown> = {}): void {
+    const { message } = error as Error;
+    if (this.#isNew(event, message))
+      this.#log.error({ event, err: error, ...fields }, `${event}: ${message}`);
+  }
+
+  recovered(event: string): void {
+    if (this.#said.delete(event))
+      this.#log.info({ event: event.replace(/-failed$/, "-works-again") }, "works again");
+  }
+
+  /** Everything that was said about a guest may be said again. */
+  forget(uuid: string): void {
+    for (const about of this.#said.keys()) if (about.endsWith(` ${uuid}`)) this.#said.delete(about);
+  }
+
+  #problems(plan: GuestPlan, { problems, results }: GuestOutcome): void {
+    for (const { kind, setting } of problems) this.#metrics.planProblems.inc({ kind, setting });
+    const texts = problems.map(({ target, text }) => `${target}: ${text}`);
+    for (const { write, error } of results) {
+      if (error !== undefined) texts.push(`${write.target}: ${write.setting}: ${error}`);
+    }
+    const text = texts.join("; ");
+    if (!this.#isNew(`problems ${plan.uuid}`, text) || text === "") return;
+    const { name: guest, uuid } = plan;
+    this.#log.warn({ event: "not-applied", guest, uuid, problems: texts }, `guest ${guest}: ${text}`);
+  }
+
+  #drift(plan: GuestPlan, { drift }: GuestOutcome): void {
+    for (const { target, setting, file, applied, found } of drift) {
+      this.#metrics.drift.inc({ setting });
+      const fields = { guest: plan.name, uuid: plan.uuid, target, setting, file, applied, found };
+      this.#log.warn(
+        { event: "drift", ...fields },
+        `guest ${plan.name}: ${target} ${setting} was ${applied} and is ${found}: somebody else wrote it`,
+      );
+    }
+  }
+
+  #changed(plan: GuestPlan, { changes }: GuestOutcome): void {
+    const reason = reasonText(plan);
+    const { name: guest, uuid } = plan;
+    for (const { event, target, old, new: now } of changes) {
+      this.#log.info(
+        { event, guest, uuid, target, old, new: now, reason },
+        `guest ${guest}: ${WHAT[event]} of ${target} ${old} -> ${now} (${reason})`,
+      );
+    }
+  }
+
+  #wouldWrite(plan: GuestPlan, { writes }: GuestOutcome): void {
+    const lines = writes.map(({ file, old, wanted }) => `${file}: ${old} -> ${wanted}`);
+    if (!this.#isNew(`would ${plan.uuid}`, lines.join("\n")) || lines.length === 0) return;
+    for (const { target, setting, file, old, wanted } of writes) {
+      const fields = { guest: plan.name, uuid: plan.uuid, target, setting, file, old, new: wanted };
+      this.#log.info(
+        { event: "would-write", ...fields },
+        `dry run: would write ${wanted} to ${file} (is ${old})`,
+      );
+    }
+  }
+
+  #isNew(about: string, text: string): boolean {
+    if (this.#said.get(about) === text) return false;
+    this.#said.set(about, text);
+    return true;
+  }
+}
+
+const reasonText = (plan: GuestPlan): string =>
+  plan.reasons.map(({ text }) => text).join("; ") || "no reason given";
