@@ -71,6 +71,7 @@ export class Governor extends EventEmitter<GovernorEvents> {
     const settings: ServiceSettings = {
       bus: parts.bus,
       store: parts.store,
+      compileCacheDir: path.join(options.stateDir, "compile-cache"),
       common: {
         ...options.settings,
         STATE_DIR: options.stateDir,

@@ -6,12 +6,17 @@ import type { BusAccess, StoreAccess } from "./servers.ts";
 
 export type ServiceName = "collector" | "classifier" | "actuator";
 
+/** Services make little garbage a tick: a small young generation saves tens of megabytes a process. */
+const NODE_FLAGS = ["--max-semi-space-size=2", "--disable-warning=ExperimentalWarning"];
+
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
 /** Environment of a service: everything that we were given, with what this run adds. Secrets travel only here. */
 export interface ServiceSettings {
   bus: BusAccess;
   store: StoreAccess;
+  /** Where Node keeps compiled code between runs: less memory, and a faster start. Only we may write there. */
+  compileCacheDir: string;
   /** KVMGOV_ variables by name, without the prefix. */
   common: Readonly<Record<string, string | undefined>>;
 }
@@ -27,11 +32,16 @@ export function startService(name: ServiceName, settings: ServiceSettings, liste
       ? { REDIS_URL: settings.store.url, REDIS_PASSWORD: settings.store.password }
       : {}),
   };
-  const env: NodeJS.ProcessEnv = { ...process.env };
+  const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: settings.compileCacheDir };
   for (const [key, value] of Object.entries(given)) if (value !== undefined) env[`KVMGOV_${key}`] = value;
-  return new Child(name, process.execPath, [path.join(root, "services", name, "src/main.ts")], {
-    env,
-    cwd: root,
-    stdio: ["ignore", "pipe", "pipe", "ipc"],
-  });
+  return new Child(
+    name,
+    process.execPath,
+    [...NODE_FLAGS, path.join(root, "services", name, "src/main.ts")],
+    {
+      env,
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    },
+  );
 }

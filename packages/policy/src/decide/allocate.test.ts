@@ -69,7 +69,7 @@ describe("allocate_SLA", () => {
   });
 
   it("does not take SLAs that fill the host exactly for too many", () => {
-    const claims = [0.7, 0.2, 0.1, 0.6, 0.3, 0.1].map((slaCores) => service({ vcpus: 1, slaCores }));
+    const claims = [0.4, 0.8, 0.6, 0.2].map((slaCores) => service({ vcpus: 1, slaCores }));
     expect(divide(claims, { on: 2 })).toMatchObject({ oversubscribed: false, slaScale: 1 });
     expect(divide(claims.reverse(), { on: 2 })).toMatchObject({ oversubscribed: false, slaScale: 1 });
   });

@@ -40,7 +40,7 @@ function always(check: (step: Step, settings: Settings) => void): void {
     fc.property(samplesArbitrary, settingsArbitrary, (samples, settings) => {
       for (const step of follow(samples, settings)) check(step, settings);
     }),
-    { numRuns: 150 },
+    { numRuns: 100 },
   );
 }
 
@@ -226,7 +226,7 @@ describe("decide", () => {
         const expected = follow(samples, settings).map(({ decision }) => byGuest(decision));
         expect(follow(turned, settings).map(({ decision }) => byGuest(decision))).toEqual(expected);
       }),
-      { numRuns: 150 },
+      { numRuns: 100 },
     );
   });
 

@@ -6,9 +6,7 @@ import {
   OTHER_BOOT,
   QUIET,
   TestHost,
-  bandwidthOf,
   cpus,
-  cpusOf,
   guest,
   planOf,
   reasonCodes,
@@ -100,58 +98,6 @@ describe("a guest that cannot be read", () => {
     const declared = { class: "scientific", source: "metadata" } as const;
     const decision = new TestHost().tick([guest(1, {}, { incomplete: true, declared })]);
     expect(planOf(decision, 1)).toMatchObject({ class: "scientific", weight: "idle" });
-  });
-});
-
-describe("a guest that is named unreadable", () => {
-  const unreadable = [{ uuid: uuidOf(1), name: "guest-1", reason: "no vCPU threads" }];
-  const other = guest(2, QUIET);
-
-  it("keeps state and plan, and is in the report with the reason", () => {
-    const host = new TestHost();
-    const before = host.run(8, [guest(1, BUSY), other]);
-    const state = host.state?.guests[uuidOf(1)];
-    const now = host.run(30, [other], { unreadable });
-    expect(planOf(now, 1)).toEqual(planOf(before, 1));
-    expect(now.plan.generation).toBe(before.plan.generation);
-    expect(host.state?.guests[uuidOf(1)]).toEqual(state);
-    expect(reportOf(now, 1)).toMatchObject({ class: "scientific", readable: false });
-    expect(reportOf(now, 1).reasons.at(-1)?.text).toBe("kept as it was: no vCPU threads");
-  });
-
-  it("is known by its name where its UUID could not be read", () => {
-    const host = new TestHost();
-    host.run(8, [guest(1, BUSY), other]);
-    const named = [{ name: "guest-1", reason: "XML cut short" }];
-    expect(planOf(host.tick([other], { unreadable: named }), 1).class).toBe("scientific");
-  });
-
-  it("keeps the CPUs that it has alone from everybody else", () => {
-    const host = new TestHost({}, { cpus: cpus(8) });
-    const service = guest(2, QUIET, { declared: { class: "service", slaCores: 1, source: "rule 1" } });
-    host.run(8, [guest(1, BUSY), service]);
-    const now = host.run(8, [service, guest(3, BUSY)], { unreadable });
-    expect(cpusOf(now, 1)).toEqual([[6], [7]]);
-    for (const n of [2, 3]) {
-      expect(cpusOf(now, n)).toEqual([cpus(6), cpus(6)]);
-    }
-    expect(reasonCodes(now, 3)).toContain("cpus-shared");
-  });
-
-  it("does not bring an exempt guest of the same name back into the plan", () => {
-    const host = new TestHost();
-    host.run(2, [guest(1, BUSY), other]);
-    const exempt = guest(1, BUSY, { declared: { class: "exempt", source: "rule 1" } });
-    const now = host.tick([exempt, other], { unreadable: [{ name: "guest-1", reason: "another" }] });
-    expect(now.plan.guests.map(({ uuid }) => uuid)).toEqual([uuidOf(2)]);
-  });
-
-  it("keeps its list but not its plan over a reboot: the process is gone", () => {
-    const host = new TestHost();
-    host.run(8, [guest(1, BUSY), other]);
-    const now = host.tick([other], { unreadable, bootId: OTHER_BOOT });
-    expect(now.plan.guests).toHaveLength(1);
-    expect(planOf(host.tick([guest(1, BUSY), other], { bootId: OTHER_BOOT }), 1).class).toBe("scientific");
   });
 });
 
@@ -267,59 +213,5 @@ describe("two guests with one UUID", () => {
     expect(decision.report.duplicates).toEqual([{ uuid: uuidOf(1), name: "twin" }]);
     expect(decision.plan.guests.map(({ name }) => name)).toEqual(["guest-1", "guest-2"]);
     expect(decision.report.availableCores).toBe(8 - 1 - 3);
-  });
-});
-
-describe("generation and expiry", () => {
-  it("keeps the generation and renews the expiry while nothing changes", () => {
-    const host = new TestHost({ planTtlMs: 7000 });
-    const first = host.tick([guest(1, QUIET)]);
-    const later = host.run(9, [guest(1, { run: 0.1 })]);
-    expect(first.plan.generation).toBe(1);
-    expect(later.plan.generation).toBe(1);
-    expect(later.report.changed).toBe(false);
-    expect(later.plan.expiresAtUs).toBe(first.plan.expiresAtUs + 9_000_000);
-    expect(later.plan.expiresAtUs).toBe(later.plan.sequence + 7_000_000);
-  });
-
-  it("counts on from the highest known, also where the last plan is lost", () => {
-    const host = new TestHost();
-    host.run(3, [guest(1)]);
-    const { plan: _lost, ...rest } = host.state ?? { generation: 0 };
-    host.state = { ...rest, generation: 41 } as NonNullable<typeof host.state>;
-    expect(host.tick([guest(1)]).plan.generation).toBe(42);
-  });
-
-  it("begins a new one when the preset changes", () => {
-    const host = new TestHost();
-    host.run(2, [guest(1)]);
-    const other = new TestHost({ preset: "paper" });
-    other.state = host.state;
-    other.ticks = host.ticks;
-    expect(other.tick([guest(1)]).plan).toMatchObject({ generation: 2, preset: "paper" });
-  });
-
-  it("stays within the dead band: small changes of the share are not written", () => {
-    const host = new TestHost({ preset: "paper", deadBandCores: 0.05 }, { cpus: cpus(2) });
-    const load = (run: number): ReturnType<typeof guest>[] => [guest(1, BUSY), guest(2, { run: [run] })];
-    const before = host.run(20, load(0.5));
-    expect(bandwidthOf(before, 1)).toEqual([0.75, 0.75]);
-    const near = host.run(5, load(0.58));
-    expect(near.plan.generation).toBe(before.plan.generation);
-    expect(near.report.availableCores).toBe(1.42);
-    const far = host.run(5, load(0.62));
-    expect(bandwidthOf(far, 1)).toEqual([0.69, 0.69]);
-    expect(far.plan.generation).toBe(before.plan.generation + 1);
-  });
-
-  it("does not go to and fro between a full share and nearly one", () => {
-    const host = new TestHost({ preset: "paper" }, { cpus: cpus(4) });
-    host.run(20, [guest(1, BUSY), guest(2)]);
-    const { generation } = host.tick([guest(1, BUSY), guest(2)]).plan;
-    for (let i = 0; i < 10; i++) {
-      const now = host.tick([guest(1, BUSY), guest(2)], { hostRun: i % 2 === 0 ? 2.04 : 0 });
-      expect(bandwidthOf(now, 1)).toEqual(["unlimited", "unlimited"]);
-      expect(now.plan.generation).toBe(generation);
-    }
   });
 });

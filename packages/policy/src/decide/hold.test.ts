@@ -41,6 +41,13 @@ describe("preset paper", () => {
     expect(bandwidthOf(decision, 2)).toEqual(["unlimited", "unlimited"]);
   });
 
+  it("does not give a pinned guest more than its CPUs, and needs no quota to hold it there", () => {
+    const pinned = guest(1, { run: 1, vcpus: 4 }, { declared: SCIENTIFIC, allowedCpus: [0] });
+    const decision = host(4).tick([pinned, guest(2, { run: 1, vcpus: 4 }, { declared: SCIENTIFIC })]);
+    expect(bandwidthOf(decision, 1)).toEqual(["unlimited", "unlimited", "unlimited", "unlimited"]);
+    expect(bandwidthOf(decision, 2)).toEqual([0.75, 0.75, 0.75, 0.75]);
+  });
+
   it("gives the bandwidth to the vCPUs that want it, and the rest to the others", () => {
     const declared = { declared: SCIENTIFIC };
     const tight = host(2).tick([guest(1, { run: [1, 0.1, 0.1] }, declared)], { hostRun: 1 });

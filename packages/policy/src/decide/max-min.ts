@@ -28,23 +28,32 @@ export function maxMinFair(capacity: number, claims: readonly Claim[]): number[]
 
 /**
  * Raises the level from 0; each claim takes part between its floor and its ceiling.
- * @param spare what is left when everybody has the floor
+ * @param spare what is left when everybody has the floor: less than what all could take
  */
 function commonLevel(spare: number, claims: readonly Claim[]): number {
-  const steps = claims.flatMap(({ floor, ceiling }) => [
-    { at: floor, takers: 1 },
-    { at: ceiling, takers: -1 },
-  ]);
-  steps.sort((a, b) => a.at - b.at);
+  const floors = new Float64Array(claims.length);
+  const ceilings = new Float64Array(claims.length);
+  for (let i = 0; i < claims.length; i++) {
+    floors[i] = claims[i]?.floor ?? 0;
+    ceilings[i] = claims[i]?.ceiling ?? 0;
+  }
+  floors.sort();
+  ceilings.sort();
   let left = spare;
   let level = 0;
-  let takers = 0;
-  for (const step of steps) {
-    const needed = (step.at - level) * takers;
-    if (needed > left) break;
+  let joined = 0;
+  let full = 0;
+  while (full < claims.length) {
+    const nextFloor = floors[joined] ?? Infinity;
+    const nextCeiling = ceilings[full] ?? Infinity;
+    const at = Math.min(nextFloor, nextCeiling);
+    const takers = joined - full;
+    const needed = (at - level) * takers;
+    if (needed > left) return level + left / takers;
     left -= needed;
-    level = step.at;
-    takers += step.takers;
+    level = at;
+    if (nextFloor <= nextCeiling) joined += 1;
+    else full += 1;
   }
-  return takers > 0 && left > 0 ? level + left / takers : level;
+  return level;
 }

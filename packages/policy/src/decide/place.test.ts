@@ -52,6 +52,11 @@ describe("a scientific guest", () => {
     expect(on(7, tenants).exclusive.size).toBe(0);
   });
 
+  it("gets CPUs that fit exactly, although tenths do not add up exactly", () => {
+    const services = [0.4, 0.8, 0.6, 0.2].map((cores, i) => service(i + 1, cores));
+    expect(alone(on(3, [...services, batch(9, 1)]), 9)).toEqual([2]);
+  });
+
   it("never gets the last CPU", () => {
     expect(on(4, [batch(1, 4)]).exclusive.size).toBe(0);
     expect(on(2, [batch(1, 2)]).exclusive.size).toBe(0);
@@ -72,11 +77,20 @@ describe("several scientific guests", () => {
     expect(placement.shared).toEqual([0, 1]);
   });
 
+  it("may share out a set of CPUs that they alone are pinned to", () => {
+    const allowedCpus = [4, 5, 6, 7];
+    const placement = on(8, [batch(1, 2, { allowedCpus }), batch(2, 2, { allowedCpus })]);
+    expect([alone(placement, 1), alone(placement, 2)]).toEqual([
+      [6, 7],
+      [4, 5],
+    ]);
+  });
+
   it("are placed alike in whatever order they are named", () => {
     const tenants = [batch(1, 2), batch(2, 2), batch(3, 2), service(4, 1)];
-    const expected = [...on(8, tenants).exclusive].sort();
-    expect([...on(8, tenants.toReversed()).exclusive].sort()).toEqual(expected);
-    expect(expected).toHaveLength(3);
+    const expected = on(8, tenants).exclusive;
+    expect(on(8, tenants.toReversed()).exclusive).toEqual(expected);
+    expect(expected.size).toBe(3);
   });
 });
 
@@ -116,30 +130,35 @@ describe("guests that had CPUs alone", () => {
 describe("pins of the others", () => {
   it("leave each pinned guest a CPU", () => {
     const pinned = batch(2, 1, { assuredCores: 0.5, allowedCpus: [7] });
-    expect(on(8, [batch(1, 7), pinned]).exclusive.size).toBe(0);
-    expect(
-      alone(on(8, [batch(1, 6), batch(2, 1, { assuredCores: 0.5, allowedCpus: [0] })]), 1),
-    ).toBeDefined();
+    expect(alone(on(8, [batch(1, 2), pinned]), 1)).toEqual([5, 6]);
+    expect(on(8, [batch(1, 2, { allowedCpus: [6, 7] }), pinned]).exclusive.size).toBe(0);
+  });
+
+  it("make a guest move to other CPUs rather than lose its own", () => {
+    const had = batch(1, 2, { before: [6, 7] });
+    expect(alone(on(8, [had, service(2, 2, { allowedCpus: [6, 7] })]), 1)).toEqual([4, 5]);
   });
 
   it("keep together what services that share pins are entitled to together", () => {
     const pinned = [service(1, 1, { allowedCpus: [6, 7] }), service(2, 1, { allowedCpus: [6, 7] })];
-    expect(on(8, [...pinned, batch(3, 1)]).exclusive.size).toBe(0);
-    expect(on(8, [pinned[0] as Tenant, batch(3, 1)]).exclusive.size).toBe(1);
+    const inside = batch(3, 1, { allowedCpus: [6, 7] });
+    expect(on(8, [...pinned, inside]).exclusive.size).toBe(0);
+    expect(on(8, [pinned[0] as Tenant, inside]).exclusive.size).toBe(1);
   });
 
   it("count guests on fewer CPUs among those that have these and more", () => {
     const pinned = [service(1, 1, { allowedCpus: [6] }), service(2, 2, { allowedCpus: [5, 6, 7] })];
-    expect(on(8, [...pinned, batch(3, 1)]).exclusive.size).toBe(0);
+    expect(on(8, [...pinned, batch(3, 1, { allowedCpus: [5, 7] })]).exclusive.size).toBe(0);
   });
 
   it("do not matter where they never were enough, but no CPU of theirs is taken", () => {
     const crowded = service(1, 4, { allowedCpus: [0, 1] });
     expect(alone(on(8, [crowded, batch(2, 4)]), 2)).toEqual([4, 5, 6, 7]);
-    expect(on(8, [service(1, 4, { allowedCpus: [6, 7] }), batch(2, 4)]).exclusive.size).toBe(0);
+    const inside = batch(2, 1, { allowedCpus: [0, 1] });
+    expect(on(8, [crowded, inside]).exclusive.size).toBe(0);
   });
 
   it("do not matter on CPUs that are not to be placed on", () => {
-    expect(on(8, [service(1, 4, { allowedCpus: [20, 21] }), batch(2, 4)]).exclusive.size).toBe(1);
+    expect(on(8, [service(1, 6, { allowedCpus: [20, 21] }), batch(2, 4)]).exclusive.size).toBe(1);
   });
 });

@@ -50,21 +50,27 @@ export function place(tenants: readonly Tenant[], ground: Ground): Placement {
   );
   if (candidates.length === 0) return { exclusive, shared };
   const { groups, groupOf } = alikePinned(tenants, ground.cpus);
-  // Those who can keep their CPUs come first, so that nobody takes them away.
-  const keep = candidates.filter((tenant) => canKeep(tenant, ground.cpus)).sort(byClaim);
-  const begin = ground.mayBegin ? candidates.filter((tenant) => !keep.includes(tenant)).sort(byClaim) : [];
-  for (const candidate of [...keep, ...begin]) {
-    const keeps = keep.includes(candidate);
-    const chosen = keeps ? candidate.before : highest(candidate, shared);
-    if (chosen === undefined) continue;
-    const rest = shared.filter((cpu) => !chosen.includes(cpu));
-    // Who has CPUs alone keeps them through a busy moment of the host.
-    const outside = ground.reserveCores + (keeps ? 0 : ground.unmanagedCores);
+  const take = (candidate: Tenant, preferred: readonly number[], outsideCores: number): boolean => {
     const own = groupOf.get(candidate.uuid);
-    if (!holdsOthers(groups, own, rest, outside)) continue;
+    const chosen = spare(preferred, candidate.vcpus, { groups, own, shared, outsideCores });
+    if (chosen === undefined) return false;
     exclusive.set(candidate.uuid, chosen);
     if (own !== undefined) own.sharing -= 1;
-    shared = rest;
+    shared = shared.filter((cpu) => !chosen.includes(cpu));
+    return true;
+  };
+  // Who has CPUs alone comes first, so that nobody takes them away, and keeps them through a busy moment of the host.
+  const begin: Tenant[] = [];
+  for (const candidate of candidates.sort(byClaim)) {
+    const keeps =
+      canKeep(candidate, ground.cpus) && take(candidate, candidate.before ?? [], ground.reserveCores);
+    if (!keeps) begin.push(candidate);
+  }
+  if (!ground.mayBegin) return { exclusive, shared };
+  for (const candidate of begin) {
+    // The host's own work tends to sit on the lowest CPUs.
+    const highestFirst = shared.filter((cpu) => candidate.allowedCpus?.includes(cpu) ?? true).reverse();
+    take(candidate, highestFirst, ground.reserveCores + ground.unmanagedCores);
   }
   return { exclusive, shared };
 }
@@ -79,29 +85,41 @@ function canKeep({ before, vcpus, allowedCpus }: Tenant, cpus: readonly number[]
   return before.every((cpu) => cpus.includes(cpu) && (allowedCpus?.includes(cpu) ?? true));
 }
 
-/** The highest free ones: the host's own work tends to sit on the lowest. */
-function highest(tenant: Tenant, free: readonly number[]): readonly number[] | undefined {
-  const { vcpus, allowedCpus } = tenant;
-  const open = allowedCpus === undefined ? free : free.filter((cpu) => allowedCpus.includes(cpu));
-  return open.length < vcpus ? undefined : open.slice(open.length - vcpus);
+interface Shared {
+  groups: readonly PinGroup[];
+  /** Group of the guest that would leave the shared CPUs. */
+  own: PinGroup | undefined;
+  shared: readonly number[];
+  outsideCores: number;
 }
 
-/**
- * Whether the CPUs that are left hold what the others are entitled to, within their pins.
- * @param own the group of the guest that would leave the shared CPUs
- */
-function holdsOthers(
-  groups: readonly PinGroup[],
-  own: PinGroup | undefined,
-  rest: readonly number[],
-  outsideCores: number,
-): boolean {
-  // One CPU always stays: VMM threads and the host have to run somewhere.
-  if (rest.length === 0) return false;
-  return groups.every((group) => {
-    const left = group.pins === undefined ? rest.length : rest.filter((cpu) => group.pins?.has(cpu)).length;
-    if (left === 0 && group.sharing > Number(group === own)) return false;
-    const needed = group.neededCores + (group.pins === undefined ? outsideCores : 0);
-    return suffices(left, Math.min(needed, group.usable));
-  });
+/** The first of the preferred CPUs that everybody else can spare, as many as asked for, ascending; else undefined. */
+function spare(preferred: readonly number[], count: number, from: Shared): readonly number[] | undefined {
+  const room = from.groups.map((group) => roomOf(group, from));
+  const chosen: number[] = [];
+  for (const cpu of preferred) {
+    if (chosen.length === count) break;
+    const touched = from.groups.map(({ pins }) => pins?.has(cpu) ?? true);
+    if (touched.some((touches, i) => touches && (room[i] ?? 0) < 1)) continue;
+    touched.forEach((touches, i) => (room[i] = (room[i] ?? 0) - Number(touches)));
+    chosen.push(cpu);
+  }
+  return chosen.length === count ? chosen.sort((a, b) => a - b) : undefined;
+}
+
+/** How many of its shared CPUs a group can lose: it must hold what its services are entitled to, and its guests. */
+function roomOf(group: PinGroup, { own, shared, outsideCores }: Shared): number {
+  const { pins, neededCores, sharing } = group;
+  if (pins === undefined) {
+    // One CPU always stays: VMM threads and the host have to run somewhere.
+    return wholeCores(shared.length - Math.max(1, neededCores + outsideCores));
+  }
+  const left = shared.reduce((count, cpu) => count + Number(pins.has(cpu)), 0);
+  const someoneStays = sharing > Number(group === own);
+  return wholeCores(left - Math.max(Number(someoneStays), neededCores));
+}
+
+function wholeCores(cores: number): number {
+  const whole = Math.ceil(cores);
+  return suffices(cores, whole) ? whole : whole - 1;
 }

@@ -79,7 +79,7 @@ function placeReason({ sample }: Managed, at: number, host: HostFacts, settings:
   if (alone !== undefined) return { code: CPUS_ALONE, text: `CPUs ${alone.join(",")} to itself, one a vCPU` };
   const vcpus = sample.vcpus.length;
   const hostCpus = host.sample.cpus.length;
-  if (vcpus >= hostCpus) {
+  if (vcpus >= hostCpus && settings.preset !== "paper") {
     const layout = `${vcpus} vCPUs on ${hostCpus} CPUs have no exclusive layout`;
     return { code: "no-exclusive-layout", text: `no CPUs to itself: ${layout}` };
   }

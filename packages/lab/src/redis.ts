@@ -1,0 +1,44 @@
+/** A real redis-server with an append-only file. */
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { ask } from "./ask.ts";
+import { Server } from "./server.ts";
+import { ensureTools } from "./tools.ts";
+
+export interface RedisOptions {
+  /** Configuration, log and data; kept at the end, the caller's to remove. */
+  dir: string;
+  password?: string;
+  /** More lines for redis.conf. */
+  config?: string;
+  log?: (line: string) => void;
+}
+
+export interface RedisServer {
+  server: Server;
+  /** `redis://:PASSWORD@127.0.0.1:PORT/0`. */
+  url: string;
+  password: string;
+}
+
+/** Starts redis-server on a free loopback port. Every write is on disk before it is answered. Throws LabError or ToolboxError. */
+export async function startRedis(options: RedisOptions): Promise<RedisServer> {
+  const tools = await ensureTools(["servers"], options.log === undefined ? {} : { log: options.log });
+  const { dir, password = "lab" } = options;
+  await mkdir(dir, { recursive: true });
+  const config = path.join(dir, "redis.conf");
+  const server = await Server.start({
+    name: "redis-server",
+    program: tools.find("redis-server"),
+    logFile: path.join(dir, "redis.log"),
+    args: async (port) => {
+      const lines = [`bind 127.0.0.1`, `port ${port}`, `requirepass "${password}"`, `dir "${dir}"`];
+      lines.push("appendonly yes", "appendfsync always", 'save ""', options.config ?? "");
+      await writeFile(config, `${lines.join("\n")}\n`, { mode: 0o600 });
+      return [config];
+    },
+    probe: async (port) =>
+      (await ask(port, `AUTH ${password}\r\nPING\r\n`, /PONG|LOADING/)).includes("+PONG"),
+  });
+  return { server, url: `redis://:${encodeURIComponent(password)}@127.0.0.1:${server.port}/0`, password };
+}

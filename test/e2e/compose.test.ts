@@ -1,0 +1,237 @@
+/** docker-compose.yml and the files that it names: accepted by their own programs, complete, and as closed as promised. */
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { ensureTools } from "@kvm-governor/lab";
+import { parsePolicyFile } from "@kvm-governor/linux";
+import { environmentName, loadConfig } from "@kvm-governor/service-kit";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { parse } from "yaml";
+import { actuatorSchema } from "../../services/actuator/src/config.ts";
+import { readConfig as readClassifierConfig } from "../../services/classifier/src/config.ts";
+import { readConfig as readCollectorConfig } from "../../services/collector/src/config.ts";
+import { PASSWORD, readDeployed, replaceOnce, repository } from "../support/deployed.ts";
+import { describeWith, whyNot } from "../support/requirements.ts";
+
+interface ComposeService {
+  image: string;
+  build?: { dockerfile: string; args: { SERVICE: string } };
+  cap_add?: string[];
+  cap_drop?: string[];
+  command?: string[];
+  environment?: Record<string, string | null>;
+  networks?: Record<string, unknown>;
+  pid?: string;
+  ports?: string[];
+  privileged?: boolean;
+  profiles?: string[];
+  read_only?: boolean;
+  security_opt?: string[];
+  volumes?: (string | { source: string; target: string; read_only?: boolean })[];
+}
+
+interface Compose {
+  services: Record<string, ComposeService>;
+  networks: Record<string, { internal?: boolean }>;
+}
+
+interface Outcome {
+  code: number;
+  output: string;
+}
+
+const OWN = ["actuator", "classifier", "collector"] as const;
+const NEEDS = ["compose", "prometheus", "servers"] as const;
+
+async function run(set: (typeof NEEDS)[number], name: string, args: string[], env = {}): Promise<Outcome> {
+  const program = (await ensureTools([set])).find(name);
+  return new Promise((resolve) => {
+    const options = { env: { ...program.env, ...env }, cwd: repository };
+    execFile(program.path, [...program.args, ...args], options, (error, stdout, stderr) => {
+      resolve({
+        code: error === null ? 0 : Number(error.code ?? 1),
+        output: error === null ? stdout : stderr,
+      });
+    });
+  });
+}
+
+describeWith(NEEDS, "docker-compose.yml", () => {
+  let dir: string;
+  let envFile: string;
+  let compose: Compose;
+
+  const config = (file: string, env: string): Promise<Outcome> =>
+    run("compose", "docker-compose", [
+      "-f",
+      file,
+      "--project-directory",
+      repository,
+      "--env-file",
+      env,
+      "config",
+    ]);
+  const services = (): [string, ComposeService][] => Object.entries(compose.services);
+  const service = (name: string): ComposeService => compose.services[name] ?? { image: "" };
+
+  beforeAll(async () => {
+    dir = await mkdtemp(path.join(tmpdir(), `kvmgov-compose-${process.pid}-`));
+    envFile = path.join(dir, "env");
+    const example = await readDeployed(".env.example");
+    await writeFile(envFile, example.replaceAll(/PASSWORD=$/gm, `PASSWORD=${PASSWORD}`));
+    const { code, output } = await config("docker-compose.yml", envFile);
+    expect({ code, output }).toMatchObject({ code: 0 });
+    compose = parse(output) as Compose;
+  }, 120_000);
+
+  afterAll(() => rm(dir, { recursive: true, force: true }));
+
+  it("has the servers, the three services and Prometheus", () => {
+    expect(Object.keys(compose.services).sort()).toEqual([...OWN, "nats", "prometheus", "redis"]);
+  });
+
+  it("is refused without passwords, by name", async () => {
+    const { code, output } = await config("docker-compose.yml", path.join(repository, ".env.example"));
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/PASSWORD.*set in \.env/s);
+  });
+
+  it("is refused with an error in it", async () => {
+    const planted = path.join(dir, "planted.yml");
+    const text = await readDeployed("docker-compose.yml");
+    await writeFile(planted, replaceOnce(text, "cap_add: [SYS_NICE]", "cap_ad: [SYS_NICE]"));
+    const { code, output } = await config(planted, envFile);
+    expect(code).not.toBe(0);
+    expect(output).toMatch(/cap_ad/);
+  });
+
+  it("keeps every container closed: no privileges, read-only, reached from this machine alone", () => {
+    for (const [name, each] of services()) {
+      const { read_only, cap_drop, security_opt, privileged = false } = each;
+      expect({ name, read_only, cap_drop, security_opt, privileged }).toEqual({
+        name,
+        read_only: true,
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+        privileged: false,
+      });
+      for (const port of each.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
+    }
+    const added = services().flatMap(([name, { cap_add = [] }]) => cap_add.map((cap) => `${name} ${cap}`));
+    expect(added.sort()).toEqual(["actuator SYS_NICE", "collector PERFMON"]);
+    const inHost = services().flatMap(([name, { pid }]) => (pid === "host" ? [name] : []));
+    expect(inHost.sort()).toEqual(["actuator", "collector"]);
+  });
+
+  it("lets only the classifier reach Redis", () => {
+    expect(compose.networks["store"]?.internal).toBe(true);
+    const inStore = services().flatMap(([name, { networks = {} }]) => ("store" in networks ? [name] : []));
+    expect(inStore.sort()).toEqual(["classifier", "redis"]);
+    expect(Object.keys(service("redis").networks ?? {})).toEqual(["store"]);
+  });
+
+  it("writes to control groups from the actuator alone, and mounts no socket", () => {
+    const mounts = services().flatMap(([name, { volumes = [] }]) =>
+      volumes.map((volume) => `${name} ${typeof volume === "string" ? volume : volume.source}`),
+    );
+    const writable = mounts.filter((mount) => mount.includes("/sys/fs/cgroup") && !mount.endsWith(":ro"));
+    expect(writable).toEqual(["actuator /sys/fs/cgroup:/sys/fs/cgroup:rw"]);
+    expect(mounts.filter((mount) => /\/run\/(libvirt:|dbus|docker|systemd)/.test(mount))).toEqual([]);
+  });
+
+  it("starts all of them with the profile all, and each part with one of control and host", () => {
+    const inProfile = (profile: string): string[] =>
+      services().flatMap(([name, { profiles = [] }]) => (profiles.includes(profile) ? [name] : []));
+    expect(inProfile("all").sort()).toEqual(Object.keys(compose.services).sort());
+    expect(inProfile("host").sort()).toEqual(["actuator", "collector"]);
+    expect(inProfile("control").sort()).toEqual(["classifier", "nats", "prometheus", "redis"]);
+  });
+
+  it("mounts files that are there", () => {
+    const sources = services().flatMap(([, { volumes = [] }]) =>
+      volumes.map((volume) => (typeof volume === "string" ? (volume.split(":")[0] ?? "") : volume.source)),
+    );
+    const ours = sources.filter((source) => source.startsWith(repository));
+    expect(ours.length).toBeGreaterThanOrEqual(4);
+    for (const source of ours)
+      expect({ source, exists: existsSync(source) }).toEqual({ source, exists: true });
+  });
+
+  it.each(OWN)("gives the %s only settings that it knows", (name) => {
+    const given = Object.entries(service(name).environment ?? {}).flatMap(([key, value]) =>
+      value === null
+        ? []
+        : [[key, String(value).replace(/^\/etc\/kvm-governor/, `${repository}deploy/config`)] as const],
+    );
+    const known = knownSettings(name, Object.fromEntries(given));
+    const unknown = given
+      .map(([key]) => key)
+      .filter((key) => !known.includes(key) && key !== "KVMGOV_CONFIG");
+    expect(unknown).toEqual([]);
+  });
+
+  it("has services listen where Prometheus looks for them", async () => {
+    const text = await readDeployed("deploy/prometheus/prometheus.yml");
+    const { scrape_configs } = parse(text) as {
+      scrape_configs: { static_configs: { targets: string[] }[] }[];
+    };
+    const targets = scrape_configs.flatMap(({ static_configs }) =>
+      static_configs.flatMap((each) => each.targets),
+    );
+    const listening = OWN.map((name) => {
+      const port = service(name).environment?.["KVMGOV_LISTEN"]?.split(":")[1];
+      expect(service(name).ports).toEqual([`127.0.0.1:${port}:${port}/tcp`]);
+      return `${name}:${port}`;
+    });
+    expect(targets.sort()).toEqual(listening);
+  });
+});
+
+/** Names of the settings that a service takes; reads them too, so that wrong values are refused. */
+function knownSettings(name: (typeof OWN)[number], given: Record<string, string>): string[] {
+  const env = { ...given, KVMGOV_HOST_ID: "h1" };
+  if (name === "actuator") return Object.keys(loadConfig(actuatorSchema, { env })).map(environmentName);
+  if (name === "collector") return Object.keys(readCollectorConfig(env)).map(environmentName);
+  const { settings, ...others } = readClassifierConfig(env);
+  return Object.keys({ ...settings, ...others }).map(environmentName);
+}
+
+describe("configuration of the servers", () => {
+  const itWith = (needs: (typeof NEEDS)[number]) => (whyNot([needs]) === undefined ? it : it.skip);
+
+  itWith("prometheus")(
+    "prometheus.yml is accepted by promtool, and not with an error in it",
+    async () => {
+      const file = path.join(repository, "deploy/prometheus/prometheus.yml");
+      expect(await run("prometheus", "promtool", ["check", "config", file])).toMatchObject({ code: 0 });
+      const dir = await mkdtemp(path.join(tmpdir(), `kvmgov-promtool-${process.pid}-`));
+      const planted = path.join(dir, "prometheus.yml");
+      await writeFile(planted, (await readFile(file, "utf8")).replace("scrape_configs", "scrape_config"));
+      expect(await run("prometheus", "promtool", ["check", "config", planted])).toMatchObject({ code: 1 });
+      await rm(dir, { recursive: true });
+    },
+    120_000,
+  );
+
+  itWith("servers")(
+    "nats-server.conf is accepted, and not without passwords",
+    async () => {
+      const args = ["-t", "-c", "deploy/nats/nats-server.conf"];
+      const passwords = { NATS_CONTROL_PASSWORD: `"${PASSWORD}"`, NATS_HOST_PASSWORD: `"${PASSWORD}"` };
+      expect(await run("servers", "nats-server", args, passwords)).toMatchObject({ code: 0 });
+      const { code, output } = await run("servers", "nats-server", args);
+      expect(code).not.toBe(0);
+      expect(output).toMatch(/NATS_CONTROL_PASSWORD/);
+    },
+    120_000,
+  );
+
+  it("policy.yaml and its example are valid", async () => {
+    const text = await readDeployed("deploy/config/policy.yaml");
+    expect(parsePolicyFile(text, "policy.yaml").rules).toEqual([]);
+    const example = text.replace(/^rules: \[\]$/m, "").replaceAll(/^# (?=rules:| )/gm, "");
+    expect(parsePolicyFile(example, "policy.yaml").rules).toHaveLength(2);
+  });
+});
