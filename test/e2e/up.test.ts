@@ -77,9 +77,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
     found = snapshot();
   });
   afterEach(async () => {
-    for (const process of running.splice(0)) {
-      process.kill("SIGKILL");
-      await process.ended();
+    for (const up of running.splice(0)) {
+      const children = up.children();
+      up.kill("SIGKILL");
+      await up.ended();
+      // One that a failed test left frozen does not notice.
+      for (const { pid } of children) if (isAlive(pid)) process.kill(pid, "SIGCONT");
     }
     await restored();
     rmSync(dir, { recursive: true, force: true });

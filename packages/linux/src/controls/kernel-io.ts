@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { formatCpuList } from "@kvm-governor/policy";
 import { isGone } from "../cgroup/mounts.ts";
+import { errorCode } from "../proc/read.ts";
 import { getAffinity, setAffinity } from "../native/libc.ts";
 import { affinityTid, type Values, type Write } from "./write.ts";
 
@@ -87,9 +88,19 @@ export class KernelIo implements ControlIo {
   #descriptor(path: string): number {
     const open = this.#descriptors.get(path);
     if (open !== undefined) return open;
-    const descriptor = openSync(path, this.#flags);
+    const descriptor = this.#open(path);
     this.#descriptors.set(path, descriptor);
     return descriptor;
+  }
+
+  /** Files that are only read (`cpuset.effective_cpus` is 0444) do not open for writing without CAP_DAC_OVERRIDE. */
+  #open(path: string): number {
+    try {
+      return openSync(path, this.#flags);
+    } catch (error) {
+      if (errorCode(error) !== "EACCES" || this.#flags === constants.O_RDONLY) throw error;
+      return openSync(path, constants.O_RDONLY);
+    }
   }
 
   #drop(path: string): void {

@@ -84,7 +84,7 @@ export class GuestCounters {
 
   readTimes(nowNs: number): void {
     this.readAtNs = nowNs;
-    for (const vcpu of this.#present) vcpu.readTimes();
+    for (const vcpu of this.#present) vcpu.readTimes(nowNs);
     this.emulator.read();
     for (const ioThread of this.#ioThreads.values()) ioThread.read();
   }
