@@ -45,7 +45,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "actuator on real g
         name: "tuned",
         cputune: { shares: 512, quotaUs: 80_000, periodUs: 200_000 },
       }),
-      pinned: await libvirt.defineAndStart({ name: "pinned", iothreads: 1, policy: { class: "auto" } }),
+      pinned: await libvirt.defineAndStart({ name: "pinned", iothreads: 1, policy: { class: "service" } }),
       solver: await libvirt.defineAndStart({ name: "solver", load: { vcpus: 2 } }),
     };
     await libvirt.virsh(["vcpupin", "pinned", "0", "1"]);

@@ -9,7 +9,7 @@ describe("settings", () => {
       alpha: 0.7,
       beta: 5,
       signal: "demand",
-      heldBackFrom: 0.95,
+      heldBackFrom: 0.9,
     });
   });
 

@@ -16,8 +16,8 @@ export const settingsSchema = z.strictObject({
   beta: z.int().min(0).max(1_000_000).default(5),
   /** Signal that is held against alpha. */
   signal: usageSignal.default("demand"),
-  /** A vCPU that ran and waited for at least this part of a period wanted everything. */
-  heldBackFrom: z.number().gt(0).lte(1).default(0.95),
+  /** A vCPU that ran and waited for at least this part of a period wanted everything (docs/decisions/0004). */
+  heldBackFrom: z.number().gt(0).lte(1).default(0.9),
   /** CPU kept for the host itself on every host, in cores. */
   reserveCores: cores.default(0),
   /** Largest part of a host's CPUs that guests get by inference alone: a tenant can spin to earn CPU. */

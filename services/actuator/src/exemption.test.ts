@@ -34,10 +34,14 @@ describe("guests that are left alone on this host", () => {
     );
   });
 
-  it("by default, unless somebody declared them", () => {
+  it("by default, unless their class is declared", () => {
     const pinned: Guest = { ...guest, exemptReason: "dedicated" };
     expect(exemptionOf(pinned, none)).toMatch("dedicated");
-    expect(exemptionOf({ ...pinned, metadata: { class: "auto", source: "metadata" } }, none)).toBeUndefined();
+    expect(exemptionOf({ ...pinned, metadata: { class: "auto", source: "metadata" } }, none)).toMatch(
+      "dedicated",
+    );
+    const catchAll = { rules: [{ match: { name: "*" }, slaCores: 1 }] };
+    expect(exemptionOf(pinned, { ...none, rules: catchAll })).toMatch("dedicated");
     const rules = { rules: [{ match: { name: "web-1" }, class: "service" as const }] };
     expect(exemptionOf(pinned, { ...none, rules })).toBeUndefined();
   });

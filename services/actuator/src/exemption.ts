@@ -1,6 +1,6 @@
 /** Guests that are never written to, decided on this host, whatever a plan says. */
 import type { Guest } from "@kvm-governor/linux";
-import { declaredFor, matchesName, type PolicyRules } from "@kvm-governor/policy";
+import { declaredFor, exemptionBy, matchesName, type PolicyRules } from "@kvm-governor/policy";
 
 export interface ExemptionRules {
   rules: PolicyRules;
@@ -16,10 +16,9 @@ export function exemptionOf(guest: Guest, { rules, neverTouch }: ExemptionRules)
   );
   if (listed !== undefined) return `neverTouch names it (${listed})`;
   const declared = declaredFor(guest, rules);
-  if (declared.class === "exempt") return `declared exempt (${declared.source ?? "policy"})`;
-  // Declared by somebody, it is wanted here in spite of what it is.
-  const isDeclared = declared.source !== undefined || guest.metadata !== undefined;
-  return guest.exemptReason === undefined || isDeclared
-    ? undefined
-    : `exempt by default: ${guest.exemptReason}`;
+  const why = exemptionBy(declared, guest.exemptReason);
+  if (why === undefined) return undefined;
+  return why === "declared"
+    ? `declared exempt (${declared.source ?? "policy"})`
+    : `exempt by default: ${why}`;
 }

@@ -41,6 +41,11 @@ describe("GuestEvents", () => {
   it.each([
     [{}, { class: "auto" }, undefined],
     [{ exemptReason: "dedicated" }, { class: "auto" }, "guest web is left alone: dedicated"],
+    [
+      { exemptReason: "dedicated" },
+      { class: "auto", source: "rule 9" },
+      "guest web is left alone: dedicated",
+    ],
     [{ exemptReason: "dedicated" }, { class: "scientific" }, undefined],
     [{}, { class: "exempt" }, "guest web is left alone: declared"],
   ] as const)("says of %j declared %j: %s", (overrides, value, text) => {

@@ -1,5 +1,5 @@
 /** Log lines about guests: found, gone, restarted, unreadable, exempt. Each said once. */
-import type { Declared } from "@kvm-governor/policy";
+import { exemptionBy, type Declared } from "@kvm-governor/policy";
 import type { Guest, GuestChanges, UnreadableGuest } from "@kvm-governor/linux";
 import type { Logger } from "@kvm-governor/service-kit";
 
@@ -46,10 +46,9 @@ export class GuestEvents {
     this.#unreadable = now;
   }
 
-  /** A declaration beats the reasons for which guests are left alone by themselves. */
   #sayExempt(guest: Guest, declared: Declared): void {
-    const reason = declared.class === "exempt" ? "declared" : guest.exemptReason;
-    if (reason === undefined || (declared.class !== "auto" && declared.class !== "exempt")) return;
+    const reason = exemptionBy(declared, guest.exemptReason);
+    if (reason === undefined) return;
     this.#log.info(
       { event: "guest-exempt", ...fieldsOf(guest), reason },
       `guest ${printable(guest.name)} is left alone: ${reason}`,

@@ -1,5 +1,5 @@
 /**
- * Guests that are left alone unless they are declared, and the CPUs that a configuration pins a guest to.
+ * Guests that are left alone unless their class is declared, and the CPUs that a configuration pins a guest to.
  *
  * - `realtime`: a vCPU runs under SCHED_FIFO, SCHED_RR or SCHED_DEADLINE, or the definition asks for it. A quota does
  *   not throttle it (real-time bandwidth is another control), and every other CPU set breaks its promise.

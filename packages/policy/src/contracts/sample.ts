@@ -43,7 +43,7 @@ export const declaredSchema = z.object({
 });
 export type Declared = z.infer<typeof declaredSchema>;
 
-/** Why a guest is left alone unless it is declared. */
+/** Why a guest is left alone unless its class is declared. */
 export const exemptReason = z.enum(["dedicated", "realtime", "cpu-pm"]);
 export type ExemptReason = z.infer<typeof exemptReason>;
 

@@ -84,7 +84,7 @@ export function exemptReport(guest: GuestSample, settings: Settings): GuestRepor
   const why =
     guest.declared.class === "exempt"
       ? `declared exempt by ${guest.declared.source ?? "its definition"}`
-      : `${guest.exemptReason ?? "exempt"} guest: left alone unless it is declared`;
+      : `${guest.exemptReason ?? "exempt"} guest: left alone unless its class is declared`;
   return {
     uuid: guest.uuid,
     name: guest.name,

@@ -1,5 +1,6 @@
 /** What a guest used and wanted during one period, from its sample. */
 import type { GuestSample } from "../contracts/sample.ts";
+import { exemptionBy } from "../exemption.ts";
 import type { Settings } from "../settings.ts";
 
 export interface GuestUse {
@@ -39,8 +40,7 @@ export function isReadable(guest: GuestSample): boolean {
   return guest.state === "running" && guest.incomplete !== true;
 }
 
-/** Whether the guest is left alone: declared so, or of a kind that is left alone unless it is declared. */
-export function isExempt(guest: GuestSample): boolean {
-  if (guest.declared.class === "exempt") return true;
-  return guest.exemptReason !== undefined && guest.declared.source === undefined;
+/** Whether the guest is left alone: declared so, or of a kind that is left alone unless its class is declared. */
+export function isExempt({ declared, exemptReason }: GuestSample): boolean {
+  return exemptionBy(declared, exemptReason) !== undefined;
 }

@@ -121,7 +121,7 @@ function registerDeclared(options: GuestFamilyOptions): void {
   gauge(
     options,
     "exempt_reason_info",
-    "Why the guest is left alone unless it is declared",
+    "Why the guest is left alone unless its class is declared",
     ({ guest: { uuid, exemptReason } }, write) => {
       if (exemptReason !== undefined) write(labelText({ uuid, reason: exemptReason }), 1);
     },
