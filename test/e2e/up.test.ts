@@ -112,6 +112,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
       const status = readFileSync(`/proc/${server?.pid}/status`, "utf8");
       expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
       expect(status).toMatch(/^CapEff:\t0+$/m);
+      // The manager comes before its guests: field 19 of stat is the nice value.
+      expect(readFileSync(`/proc/${server?.pid}/stat`, "utf8").split(") ")[1]?.split(" ")[16]).toBe("-10");
       expect(server?.command).not.toMatch(/[0-9a-f]{40}/);
     }
     expect(process.lines.join("\n")).not.toMatch(/[0-9a-f]{48}/);
