@@ -44,7 +44,7 @@ export class Sampler {
     const { guests: sampler, hostCounters, clocks } = this.#options;
     const nowUs = clocks.bootTimeUs();
     const host = hostCounters.read();
-    const { readable, unreadable } = sampler.read(inventory);
+    const { readable, unreadable } = sampler.read(inventory, host.pressureSinceUs !== 0);
     const guests = readable.map((counters) => guestSampleOf(counters, declare(counters.guest)));
     for (const counters of readable) counters.mark();
     const elapsedUs = this.#lastUs === undefined ? undefined : nowUs - this.#lastUs;

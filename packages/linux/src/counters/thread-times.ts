@@ -5,7 +5,6 @@ import { KernelFile, KernelFileError } from "./kernel-file.ts";
 
 const RUN = 0;
 const DELAY = 1;
-const TIMESLICES = 2;
 const FIELDS = 3;
 const fields = new Float64Array(FIELDS);
 
@@ -15,8 +14,6 @@ export class ThreadTimes {
   runNs = 0;
   /** Time runnable but waiting since the thread began, throttled time included, in nanoseconds. */
   delayNs = 0;
-  /** How often it was given a CPU since it began. */
-  timeslices = 0;
   readonly #file: KernelFile;
 
   constructor(pid: number, tid: number, { procRoot, budget }: CounterContext) {
@@ -33,7 +30,6 @@ export class ThreadTimes {
     }
     this.runNs = fields[RUN] as number;
     this.delayNs = fields[DELAY] as number;
-    this.timeslices = fields[TIMESLICES] as number;
   }
 
   close(): void {

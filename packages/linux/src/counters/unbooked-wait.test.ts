@@ -16,8 +16,16 @@ const contextOf = (root: string): CounterContext => ({
   budget: new DescriptorBudget(1000),
   scratch: Buffer.alloc(SCRATCH_BYTES),
 });
-const setState = (state: string): void =>
-  writeFileSync(path.join(procRoot, "7/task/8/stat"), `8 (CPU 0) R)/KVM) ${state} 1 2 3\n`);
+const SECOND = 1e9;
+
+interface Reading {
+  /** S, R: at this reading; voluntary switches so far. */
+  state?: string;
+  voluntary?: number;
+  ran?: number;
+  booked?: number;
+  isCrowded?: boolean;
+}
 
 beforeEach(() => {
   procRoot = mkdtempSync(path.join(tmpdir(), "kvmgov-wait-"));
@@ -25,62 +33,67 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(procRoot, { recursive: true }));
 
-/** Readings one after the other, a second apart; gives the correction of each period. */
-function corrections(
-  readings: readonly { state?: string; stoodStill: boolean; bookedNs?: number }[],
-): number[] {
+function setStatus(state: string, voluntary: number): void {
+  const switches = `voluntary_ctxt_switches:\t${voluntary}\nnonvoluntary_ctxt_switches:\t5\n`;
+  writeFileSync(
+    path.join(procRoot, "7/task/8/status"),
+    `Name:\tCPU 0/KVM\nState:\t${state} (x)\n${switches}`,
+  );
+}
+
+/** Readings one after the other, a second apart, amounts in seconds; gives what was waited in each, in seconds. */
+function waits(readings: readonly Reading[]): number[] {
   const wait = new UnbookedWait(7, 8, contextOf(procRoot));
-  const told = readings.map(({ state, stoodStill, bookedNs = 0 }, i) => {
-    if (state !== undefined) setState(state);
+  const told = readings.map(({ state = "R", voluntary = 3, ran = 0, booked = 0, isCrowded = true }, i) => {
+    setStatus(state, voluntary);
     wait.mark();
-    wait.update(stoodStill, bookedNs, i * 1e9);
-    return wait.correctionNs;
+    wait.update(ran * SECOND, booked * SECOND, i * SECOND, isCrowded);
+    return Math.round((booked + wait.correctionNs / SECOND) * 1000) / 1000;
   });
   wait.close();
   return told;
 }
 
 describe("UnbookedWait", () => {
-  it("takes a runnable thread that stood still for one that waited the whole period", () => {
-    expect(
-      corrections([
-        { stoodStill: false },
-        { state: "R", stoodStill: true },
-        { state: "R", stoodStill: true },
-      ]),
-    ).toEqual([0, 1e9, 1e9]);
+  it("takes a thread that was runnable at both ends and never slept for one that waited when it did not run", () => {
+    expect(waits([{}, {}, {}, { ran: 0.2, booked: 0.1 }])).toEqual([0, 0, 1, 0.8]);
   });
 
-  it("takes a sleeping one for idle, whatever its name holds", () => {
-    expect(corrections([{ stoodStill: false }, { state: "S", stoodStill: true }])).toEqual([0, 0]);
+  it("takes a sleeping one for idle", () => {
+    expect(waits([{ state: "S" }, { state: "S" }, { state: "S" }])).toEqual([0, 0, 0]);
+  });
+
+  it("claims nothing for one that slept in between, or at one end", () => {
+    expect(waits([{}, {}, { voluntary: 4 }])).toEqual([0, 0, 0]);
+    expect(waits([{}, { state: "S" }, {}])).toEqual([0, 0, 0]);
+    expect(waits([{}, { booked: 0.3, ran: 0.1 }, { booked: 0.3, ran: 0.1, voluntary: 9 }])).toEqual([
+      0, 0.3, 0.3,
+    ]);
   });
 
   it("does not tell a wait twice when the kernel books it at last", () => {
-    const [, first, second, booked, after] = corrections([
-      { stoodStill: false },
-      { state: "R", stoodStill: true },
-      { state: "R", stoodStill: true },
-      { stoodStill: false, bookedNs: 2.5e9 },
-      { stoodStill: false, bookedNs: 1e9 },
-    ]);
-    expect([first, second, booked, after]).toEqual([1e9, 1e9, -2e9, 0].map((ns) => ns + 0));
+    // Waited two seconds unseen; then 2.4 s are booked at once, of which 1.6 were told.
+    const told = waits([{}, {}, {}, { ran: 0.4, booked: 2.4 }, { ran: 0.5, booked: 0.5 }]);
+    expect(told).toEqual([0, 0, 1, 0.6, 0.5]);
+    expect(waits([{}, {}, {}, { ran: 0.1, booked: 1.5, voluntary: 9 }])[3]).toBe(0.5);
   });
 
-  it("never takes back more than was booked", () => {
-    expect(
-      corrections([
-        { stoodStill: false },
-        { state: "R", stoodStill: true },
-        { stoodStill: false, bookedNs: 0.3e9 },
-      ])[2],
-    ).toBe(-0.3e9);
-  });
-
-  it("names a stat file without a state", () => {
-    writeFileSync(path.join(procRoot, "7/task/8/stat"), "8 (broken");
+  it("does not look where nobody waited", () => {
+    const quiet = { isCrowded: false };
+    expect(waits([quiet, quiet, quiet])).toEqual([0, 0, 0]);
+    rmSync(path.join(procRoot, "7"), { recursive: true });
     const wait = new UnbookedWait(7, 8, contextOf(procRoot));
-    wait.update(false, 0, 0);
-    expect(() => wait.update(true, 0, 1e9)).toThrow(/7\/task\/8\/stat: no state after the name/);
+    wait.update(0, 0, 0, false);
+    wait.update(0, 0, SECOND, false);
+    expect(() => wait.update(0, 0, 2 * SECOND, true)).toThrow(/ENOENT/);
+    wait.close();
+  });
+
+  it("names a status file without what it needs", () => {
+    writeFileSync(path.join(procRoot, "7/task/8/status"), "Name:\tx\nState:\tR\n");
+    const wait = new UnbookedWait(7, 8, contextOf(procRoot));
+    wait.update(0, 0, 0, true);
+    expect(() => wait.update(0, 0, SECOND, true)).toThrow(/7\/task\/8\/status: no state, or no lines/);
     wait.close();
   });
 });

@@ -90,16 +90,16 @@ export class VcpuCounters {
   }
 
   /** @throws Error of a file: the thread is gone, or cannot be read */
-  readTimes(nowNs: number): void {
+  readTimes(nowNs: number, isCrowded = true): void {
     const times = this.#times;
     if (times === undefined) return;
-    const { runNs, delayNs, timeslices } = times;
+    const { runNs, delayNs } = times;
     times.read(this.#context.scratch);
-    const stoodStill = times.runNs === runNs && times.delayNs === delayNs && times.timeslices === timeslices;
-    this.#hasRun ||= !stoodStill;
+    this.#hasRun ||= times.runNs + times.delayNs !== runNs + delayNs;
     this.#feed(this.runNs, times.runNs);
     this.#feed(this.delayNs, times.delayNs);
-    this.#wait?.update(stoodStill, Math.max(0, times.delayNs - delayNs), nowNs);
+    const [ranNs, bookedNs] = [Math.max(0, times.runNs - runNs), Math.max(0, times.delayNs - delayNs)];
+    this.#wait?.update(ranNs, bookedNs, nowNs, isCrowded);
   }
 
   /**

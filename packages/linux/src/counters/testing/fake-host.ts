@@ -55,10 +55,9 @@ export class FakeHost implements Disposable {
     const dir = join(this.procRoot, String(pid), "task", String(tid));
     mkdirSync(dir, { recursive: true });
     writeFileSync(join(dir, "schedstat"), `${runNs} ${delayNs} 7\n`);
-    writeFileSync(join(dir, "stat"), `${tid} (CPU 0/KVM) S 1\n`);
     writeFileSync(
       join(dir, "status"),
-      `Name:\tCPU 0/KVM\nvoluntary_ctxt_switches:\t${voluntary}\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
+      `Name:\tCPU 0/KVM\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t${voluntary}\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
     );
   }
 
