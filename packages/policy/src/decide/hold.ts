@@ -34,7 +34,10 @@ export interface HoldInput {
 export function hold(input: HoldInput, settings: Settings): Hold {
   const cpus = cpusOf(input);
   const bandwidth = bandwidthOf(input, settings);
-  const others = input.placement.exclusive.size === 0 ? "baseline" : within(input, input.placement.shared);
+  const others =
+    input.placement.exclusive.size === 0
+      ? "baseline"
+      : within(input.guest.allowedCpus, input.placement.shared);
   const capped = bandwidth.some((value) => typeof value === "number");
   return {
     vcpus: input.guest.vcpus.map((vcpu, i) => ({
@@ -102,14 +105,22 @@ function cpusOf(input: HoldInput): Cpus[] {
   const { guest, placement } = input;
   const own = placement.exclusive.get(guest.uuid);
   if (own !== undefined) return guest.vcpus.map((_, i) => [own[i] ?? own[0] ?? 0]);
-  const shared: Cpus = placement.exclusive.size === 0 ? "baseline" : within(input, placement.shared);
-  return guest.vcpus.map(() => shared);
+  if (placement.exclusive.size === 0) return guest.vcpus.map(() => "baseline");
+  const shared = within(guest.allowedCpus, placement.shared);
+  return guest.vcpus.map(({ allowedCpus }) =>
+    allowedCpus === undefined ? shared : within(allowedCpus, placement.shared),
+  );
 }
 
-/** Always inside the pins that the guest's configuration asks for. */
-function within({ guest }: HoldInput, cpus: readonly number[]): Cpus {
-  const { allowedCpus } = guest;
-  const open = allowedCpus === undefined ? [...cpus] : cpus.filter((cpu) => allowedCpus.includes(cpu));
+/** Always inside the pins that the guest's configuration asks for. Both ascend: large hosts have many guests. */
+function within(pins: readonly number[] | undefined, cpus: readonly number[]): Cpus {
+  if (pins === undefined) return cpus.length === 0 ? "baseline" : [...cpus];
+  const open: number[] = [];
+  let at = 0;
+  for (const cpu of cpus) {
+    while ((pins[at] ?? Infinity) < cpu) at += 1;
+    if (pins[at] === cpu) open.push(cpu);
+  }
   return open.length === 0 ? "baseline" : open;
 }
 
