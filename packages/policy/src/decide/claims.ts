@@ -29,7 +29,7 @@ export function claimsOf(exempt: readonly GuestSample[], cpus: readonly number[]
       let counted = 0;
       for (const cpu of pins) {
         if (!usable.has(cpu)) continue;
-        parts.set(cpu, Math.min(1, (parts.get(cpu) ?? 0) + part));
+        parts.set(cpu, Math.min(1, steadyCores((parts.get(cpu) ?? 0) + part)));
         counted += part;
       }
       usedCores += steadyCores(vcpu.run * counted);

@@ -3,7 +3,7 @@
  * of a host alike, so there are few groups. What a group needs includes what the groups inside its CPUs need: each set of
  * CPUs must hold everybody who cannot leave it (Hall's condition, over the sets that occur).
  */
-import { suffices } from "./allocate.ts";
+import { steadyCores, suffices } from "./allocate.ts";
 import type { Tenant } from "./place.ts";
 
 export interface PinGroup {
@@ -44,7 +44,7 @@ export function alikePinned(
       if (group.leftCpus === 0) continue;
       own.add(group);
       if (tenant.class === "service")
-        group.neededCores += tenant.assuredCores / (vcpuPins === undefined ? 1 : vcpus);
+        group.neededCores += steadyCores(tenant.assuredCores / (vcpuPins === undefined ? 1 : vcpus));
     }
     for (const group of own) group.sharing += 1;
     ofTenant.set(tenant.uuid, [...own]);
