@@ -1,7 +1,7 @@
 /** Who has which CPUs alone while a placement is made: what is taken, what everybody else needs, what may be taken. */
 import { flatTopology } from "../topology.ts";
 import { CLAIMED_BY_OTHERS } from "./claims.ts";
-import { GAIN_MIN, layoutCost, leastCost } from "./layout-cost.ts";
+import { describeLayout, GAIN_MIN, layoutCost, leastCost } from "./layout-cost.ts";
 import type { Terrain } from "./layout-cost.ts";
 import { Matching } from "./match.ts";
 import { alikePinned, Taking } from "./pin-groups.ts";
@@ -61,6 +61,15 @@ export class Board {
     if (!this.#takeAll(tenant, own, outsideCores))
       throw new Error("a guest cannot have back the CPUs that it has just given");
     return false;
+  }
+
+  /** How the CPUs lie that a guest has alone, in words. */
+  layoutOf(uuid: string): string | undefined {
+    const own = this.exclusive.get(uuid);
+    if (own === undefined || this.#ground.topology === undefined) return undefined;
+    const terrain = this.#land();
+    const places = own.map((cpu) => terrain.topology.placeOf(cpu));
+    return places.includes(-1) ? undefined : describeLayout(terrain, ascending(places));
   }
 
   /** What managed guests can have of a CPU. */

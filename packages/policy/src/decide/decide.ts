@@ -130,7 +130,7 @@ function placeGuests(
   const cpus = without(sample.cpus, taken);
   if (settings.preset === "paper" || allocation.oversubscribed || allocation.inferredLimited)
     return { exclusive: taken, shared: cpus };
-  const { exclusive, shared } = place(
+  const { exclusive, ...rest } = place(
     managed.map(({ sample: guest, classified, before }, i) => ({
       uuid: guest.uuid,
       class: classified.class,
@@ -152,7 +152,7 @@ function placeGuests(
       mayBegin: kept.length === 0,
     },
   );
-  return { exclusive: taken.size === 0 ? exclusive : new Map([...taken, ...exclusive]), shared };
+  return { exclusive: taken.size === 0 ? exclusive : new Map([...taken, ...exclusive]), ...rest };
 }
 
 /** Pins of each vCPU, where they are not all the guest's. */

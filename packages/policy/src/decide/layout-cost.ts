@@ -79,6 +79,17 @@ export function leastCost(
   return SPLIT_CORE * (count % threadsMin) + crossings + FAR_MEMORY * (1 - nearest);
 }
 
+/** A layout in words. @param places ascending */
+export function describeLayout({ topology, usable }: Terrain, places: readonly number[]): string {
+  const counted = (ids: Int32Array): number => new Set(places.map((place) => ids[place])).size;
+  const nodes = counted(topology.nodes);
+  const llcs = counted(topology.llcs);
+  const caches = llcs === 1 ? "behind one last-level cache" : `behind ${llcs} last-level caches`;
+  const where = nodes === 1 ? caches : `${caches} of ${nodes} NUMA nodes`;
+  const split = splitThreads(topology, usable, places);
+  return split === 0 ? where : `${where}, ${split} of them on a core whose other thread serves others`;
+}
+
 /** CPUs on a core whose other threads are not all among these. */
 function splitThreads(topology: Topology, usable: Uint8Array, places: readonly number[]): number {
   const { coreFirst, coreEnd } = topology;

@@ -189,6 +189,25 @@ describe("moves", () => {
   });
 });
 
+describe("layouts in words", () => {
+  it.each<[Name, Tenant, string]>([
+    ["2x8", batch(1, 8), "behind one last-level cache"],
+    ["2x8", batch(1, 10), "behind 2 last-level caches of 2 NUMA nodes"],
+    ["128 CPUs", batch(1, 16), "behind 2 last-level caches"],
+    [
+      "2x8 SMT",
+      batch(1, 3),
+      "behind one last-level cache, 1 of them on a core whose other thread serves others",
+    ],
+  ])("%s, %j", (name, tenant, words) => {
+    expect(on(name, [tenant, service(9, 2)]).layoutOf?.(tenant.uuid)).toBe(words);
+  });
+
+  it("are not known without a topology", () => {
+    expect(on("2x8", [batch(1, 2)], { topology: undefined }).layoutOf?.(uuidOf(1))).toBeUndefined();
+  });
+});
+
 describe("vCPUs that are pinned apart", () => {
   const apart = [[6, 7], [4, 5, 6], undefined];
 

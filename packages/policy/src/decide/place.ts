@@ -52,6 +52,8 @@ export interface Placement {
   exclusive: ReadonlyMap<string, readonly number[]>;
   /** CPUs of all others; all usable CPUs where nobody has any alone. */
   shared: readonly number[];
+  /** How the CPUs lie that a guest has alone, in words; undefined where no topology is known. */
+  layoutOf?: (uuid: string) => string | undefined;
 }
 
 export function place(tenants: readonly Tenant[], ground: Ground): Placement {
@@ -75,7 +77,8 @@ export function place(tenants: readonly Tenant[], ground: Ground): Placement {
       settled.some((candidate) => board.improve(candidate, ground.reserveCores));
     }
   }
-  return { exclusive: board.exclusive, shared: board.shared() };
+  const layoutOf = (uuid: string): string | undefined => board.layoutOf(uuid);
+  return { exclusive: board.exclusive, shared: board.shared(), layoutOf };
 }
 
 /** The larger guests first; the UUID makes the order total. */

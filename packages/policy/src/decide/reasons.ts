@@ -76,7 +76,15 @@ function scaled(slaScale: number): string {
 
 function placeReason({ sample }: Managed, at: number, host: HostFacts, settings: Settings): Reason {
   const alone = host.placement.exclusive.get(sample.uuid);
-  if (alone !== undefined) return { code: CPUS_ALONE, text: `CPUs ${alone.join(",")} to itself, one a vCPU` };
+  if (alone !== undefined) {
+    const layout = host.placement.layoutOf?.(sample.uuid);
+    const text = `CPUs ${alone.join(",")} to itself, one a vCPU${layout === undefined ? "" : `, ${layout}`}`;
+    // Of hundreds of CPUs the plan has the list.
+    return {
+      code: CPUS_ALONE,
+      text: text.length > 1024 ? `${alone.length} CPUs to itself, ${layout ?? ""}` : text,
+    };
+  }
   const vcpus = sample.vcpus.length;
   const hostCpus = host.sample.cpus.length;
   if (vcpus >= hostCpus && settings.preset !== "paper") {
