@@ -52,6 +52,13 @@ describe("placement on named topologies", () => {
   it.each<[Name, string, Tenant[], string, Partial<Ground>?]>([
     ["1x2", "one vCPU gets one of two CPUs", [batch(1, 1), service(9, 1)], "1"],
     ["1x2", "two vCPUs have no exclusive layout", [batch(1, 2)], "-"],
+    ["1x2", "the last CPU is nobody's alone", [batch(1, 1), batch(2, 1)], "1 | -"],
+    [
+      "4-node",
+      "what is left of a node is filled before another one is begun",
+      [batch(1, 2), batch(2, 2, { before: [2, 3] }), batch(3, 3, { before: [13, 14, 15] }), service(9, 1)],
+      "0-1 | 2-3 | 13-15",
+    ],
     ["2x8", "eight vCPUs fill a package", [batch(1, 8), service(9, 8)], "8-15"],
     [
       "2x8",
