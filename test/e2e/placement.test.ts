@@ -132,6 +132,9 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "placement by topol
     const other = await plane.classifier();
     const from = samples.length;
     await waitFor("twenty ticks", 20_000, () => (samples.length >= from + 20 ? true : undefined));
+    // Announcements are not shared as samples are: it has this one although nobody announced anything since.
+    const { body } = await other.json(`/api/v1/hosts/${HOST}`);
+    expect(body).toMatchObject({ announced: { topology: [{ node: 0 }, { node: 1 }] } });
     expect(await other.metric(`kvmgov_decisions_total{outcome="decided"}`)).toBeGreaterThan(0);
     expect((await plane.plan(HOST))?.generation).toBe(generation);
     expect(affinity(solver)).toBe("0");

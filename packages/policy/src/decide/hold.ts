@@ -114,7 +114,8 @@ function cpusOf(input: HoldInput): Cpus[] {
 
 /** Always inside the pins that the guest's configuration asks for. Both ascend: large hosts have many guests. */
 function within(pins: readonly number[] | undefined, cpus: readonly number[]): Cpus {
-  if (pins === undefined) return cpus.length === 0 ? "baseline" : [...cpus];
+  // One list for all guests: copies would cost more than the rest of the decision, and nobody changes a plan.
+  if (pins === undefined) return cpus.length === 0 ? "baseline" : (cpus as number[]);
   const open: number[] = [];
   let at = 0;
   for (const cpu of cpus) {
@@ -128,9 +129,13 @@ export function isSameHold(a: Hold, b: Hold): boolean {
   if (a.weight !== b.weight || a.periodUs !== b.periodUs || a.vcpus.length !== b.vcpus.length) return false;
   if (!isSameCpus(a.emulatorCpus, b.emulatorCpus) || !isSameCpus(a.ioThreadCpus, b.ioThreadCpus))
     return false;
+  // The lists that were found alike last: mostly all vCPUs of a guest have the same one.
+  let alike: readonly [Cpus, Cpus] = [a.emulatorCpus, b.emulatorCpus];
   return a.vcpus.every((vcpu, i) => {
     const other = b.vcpus[i];
     if (other === undefined || vcpu.index !== other.index || vcpu.bandwidth !== other.bandwidth) return false;
+    if (vcpu.cpus === alike[0] && other.cpus === alike[1]) return true;
+    alike = [vcpu.cpus, other.cpus];
     return isSameCpus(vcpu.cpus, other.cpus);
   });
 }

@@ -36,8 +36,16 @@ export function alikePinned(
 ): PinGroups {
   const known = new KnownGroups(cpus, coresOf);
   const ofTenant = new Map<string, readonly PinGroup[]>();
+  const anywhere = known.groupOf(undefined);
+  const onlyAnywhere = [anywhere];
   for (const tenant of tenants) {
     const { allowedCpus, vcpuPins, vcpus } = tenant;
+    if (allowedCpus === undefined && vcpuPins === undefined) {
+      anywhere.sharing += 1;
+      if (tenant.class === "service") anywhere.neededCores += tenant.assuredCores;
+      ofTenant.set(tenant.uuid, onlyAnywhere);
+      continue;
+    }
     const own = new Set<PinGroup>();
     for (const pins of vcpuPins ?? [allowedCpus]) {
       const group = known.groupOf(pins);

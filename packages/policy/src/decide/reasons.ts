@@ -104,6 +104,15 @@ function whyShared(vcpus: number, at: number, { allocation }: HostFacts, setting
   return "services, pins or the host need the other CPUs";
 }
 
+/** The reasons of a guest that lost its CPUs while it could not be read. */
+export function withoutCpusAlone(reasons: readonly Reason[]): Reason[] {
+  return reasons.map((reason) =>
+    reason.code === CPUS_ALONE
+      ? { code: "cpus-shared", text: "no CPUs to itself: CPUs that it had went offline" }
+      : reason,
+  );
+}
+
 /** CPUs that a guest had alone under a plan, one a vCPU. */
 export function hadCpusAlone(plan: GuestPlan | undefined): readonly number[] | undefined {
   if (plan === undefined || !plan.reasons.some((reason) => reason.code === CPUS_ALONE)) return undefined;
