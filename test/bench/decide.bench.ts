@@ -2,8 +2,9 @@
  * The pure decision: ticks a second at 50 guests x 4 vCPUs a host, one thread. Samples vary from tick to tick, guests
  * become busy and quiet, so that lists, entitlements and placement all move; state goes on from tick to tick.
  */
-import { decide, presetSettings } from "@kvm-governor/policy";
+import { Topology, decide, presetSettings } from "@kvm-governor/policy";
 import type { HostState, Sample, Settings } from "@kvm-governor/policy";
+import { machine } from "../../packages/policy/src/testing/topologies.ts";
 import { guestSample, sampleOf } from "../../services/classifier/src/testing/samples.ts";
 import { atLeast, runBench } from "./harness.ts";
 
@@ -45,7 +46,27 @@ function declaredOf(n: number): Sample["guests"][number]["declared"] {
   return n % 3 === 0 ? { class: "auto" } : { class: "auto", slaCores: 1, source: "rule 1" };
 }
 
+/** Every fifth guest computes on CPUs of its own, three of them as vCPUs of an odd number that cannot have whole cores. */
+function placedSamples(): Sample[] {
+  const random = randomNumbers(2027);
+  const cpus = Array.from({ length: CPUS }, (_, cpu) => cpu);
+  return Array.from({ length: SAMPLES }, (_, tick) => {
+    const guests = Array.from({ length: GUESTS }, (_, n) => {
+      const computes = n % 5 === 0;
+      const run = computes ? 1 : 0.2 * random();
+      const declared: Sample["guests"][number]["declared"] = computes
+        ? { class: "scientific", source: "rule 1" }
+        : { class: "service", slaCores: 0.5, source: "rule 2" };
+      const vcpus = n % 15 === 0 ? VCPUS - 1 : VCPUS;
+      const memoryNodes = [0, 1].map((node) => ({ node, share: 0.5 }));
+      return { ...guestSample(n, { run, vcpus, declared }), memoryNodes };
+    });
+    return sampleOf("bench", tick, guests, { cpus, hostRun: random() });
+  });
+}
+
 interface Load {
+  topology?: Topology;
   samples: Sample[];
   settings: Settings;
   state: HostState | undefined;
@@ -62,7 +83,7 @@ function measure(load: Load): Record<string, number> {
     const sample = load.samples[load.tick % SAMPLES];
     if (sample === undefined) throw new RangeError(`no sample ${load.tick}`);
     sample.sequence = 60_000_000 + load.tick++ * 1_000_000;
-    const decision = decide(load.state, sample, load.settings);
+    const decision = decide(load.state, sample, load.settings, load.topology);
     if (decision.kind !== "decided") throw new Error("a new sample was taken for an old one");
     load.state = decision.next;
     changed += Number(decision.report.changed);
@@ -81,10 +102,20 @@ function measure(load: Load): Record<string, number> {
 }
 
 const samples = varyingSamples();
-const arms = (["default", "paper"] as const).map((preset) => {
+const presets = (["default", "paper"] as const).map((preset) => {
   const load: Load = { samples, settings: presetSettings(preset), state: undefined, tick: 0 };
   return { name: `preset ${preset}`, measure: () => measure(load) };
 });
+const placed: Load = {
+  samples: placedSamples(),
+  settings: presetSettings("default"),
+  topology: new Topology(
+    machine({ packages: 2, nodesPerPackage: 1, llcsPerNode: 2, coresPerLlc: 8, threads: 2 }),
+  ),
+  state: undefined,
+  tick: 0,
+};
+const arms = [...presets, { name: "placed by topology", measure: () => measure(placed) }];
 
 await runBench({
   name: "decide",

@@ -57,9 +57,14 @@ async function until(what: string, isSo: () => boolean | Promise<boolean>, ms = 
 }
 
 /** Publishes until the stream takes it: it may not be there yet after a restart. */
-async function published(bus: Bus, host: string, value: unknown): Promise<void> {
+async function published(
+  bus: Bus,
+  host: string,
+  value: unknown,
+  kind: "sample" | "host" = "sample",
+): Promise<void> {
   await until("published", () =>
-    bus.publish("sample", host, value).then(
+    bus.publish(kind, host, value).then(
       () => true,
       () => false,
     ),
@@ -96,6 +101,26 @@ describe("bus", () => {
     await until("redelivered", () => seen.includes("h1 1 again"));
     done.abort();
     expect(seen).toEqual(["h1 0", "h1 1", "h1 2", "h1 3", "h1 1 again"]);
+  });
+
+  it("hands all that a stream keeps to each who asks without a name, and nobody waits for acks", async () => {
+    const { bus } = side("classifier", { manage: true });
+    const other = side("classifier-2");
+    const done = new AbortController();
+    for (const value of ["old", "new"]) await published(bus, "h7", value, "host");
+    const seen: string[][] = [[], []];
+    for (const [i, each] of [bus, other.bus].entries()) {
+      void each.consume("host", undefined, done.signal, (message) => {
+        seen[i]?.push(`${message.host} ${text(message.data)}`);
+        message.ack();
+      });
+    }
+    await until("kept", () => seen.every((mine) => mine.includes('h7 "new"')));
+    await published(bus, "h8", "later", "host");
+    await until("later", () => seen.every((mine) => mine.includes('h8 "later"')));
+    done.abort();
+    expect(seen[0]).toEqual(['h7 "new"', 'h8 "later"']);
+    expect(seen[1]).toEqual(seen[0]);
   });
 
   it("guards a plan by its revision", async () => {

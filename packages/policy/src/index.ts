@@ -10,6 +10,7 @@ export * from "./settings.ts";
 export * from "./state.ts";
 export * from "./cpu-list.ts";
 export * from "./exemption.ts";
+export { Topology } from "./topology.ts";
 export { decide } from "./decide/decide.ts";
 export type { Decision } from "./decide/decide.ts";
 export type { GuestReport, Report } from "./decide/report.ts";

@@ -24,6 +24,7 @@ import { SampleLoop } from "./sample-loop.ts";
 import { RedisConnection } from "./store/redis-connection.ts";
 import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
+import { Topologies } from "./topologies.ts";
 import { Views } from "./views.ts";
 
 /** Name of the place in the streams: all classifiers share it, and with it the hosts. */
@@ -60,11 +61,13 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
   registerGuestMetrics(registry, views, log);
+  const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
   const ticker = new Ticker({
     store,
     plans: bus.plans,
     settings,
+    topologyOf: (sample) => topologies.of(sample),
     metrics,
     log,
     committed: (sample, plan, report, before) => {
@@ -93,7 +96,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     now,
     planTtlMs: () => settings().planTtlMs,
   });
-  const reports = { views, ticker, refusals, metrics };
+  const reports = { views, topologies, ticker, refusals, metrics };
   const consumers = consumeAll(bus, signal, {
     sample: (message) => loop.offer(message),
     applied: onApplied(reports),
@@ -110,9 +113,13 @@ await runService("classifier", async ({ log, signal, onReload }) => {
 
 type Handlers = Record<"sample" | "applied" | "host", Parameters<Bus["consume"]>[3]>;
 
-function consumeAll(bus: Bus, signal: AbortSignal, handlers: Handlers): Promise<unknown> {
-  const kinds = ["sample", "applied", "host"] as const;
-  return Promise.all(kinds.map((kind) => bus.consume(kind, DURABLE, signal, handlers[kind])));
+/** Samples and reports are shared among classifiers. Announcements are for each: all of them place guests. */
+function consumeAll(bus: Bus, signal: AbortSignal, { sample, applied, host }: Handlers): Promise<unknown> {
+  return Promise.all([
+    bus.consume("sample", DURABLE, signal, sample),
+    bus.consume("applied", DURABLE, signal, applied),
+    bus.consume("host", undefined, signal, host),
+  ]);
 }
 
 /** The settings in force: read again at SIGHUP; a configuration that cannot be used changes nothing. */

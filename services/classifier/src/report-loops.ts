@@ -1,4 +1,4 @@
-/** What comes back from the hosts: applied reports and announcements. Neither decides anything. */
+/** What comes back from the hosts beside samples: applied reports and announcements. */
 import { appliedSchema, hostSchema } from "@kvm-governor/policy";
 import type { Applied } from "@kvm-governor/policy";
 import type { BusMessage } from "@kvm-governor/service-kit";
@@ -6,10 +6,12 @@ import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readMessage } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
 import type { Ticker } from "./ticker.ts";
+import type { Topologies } from "./topologies.ts";
 import type { Views } from "./views.ts";
 
 export interface ReportLoopOptions {
   views: Views;
+  topologies: Topologies;
   ticker: Pick<Ticker, "seenApplied">;
   refusals: Refusals;
   metrics: ClassifierMetrics;
@@ -31,10 +33,14 @@ export function onApplied({
     });
 }
 
-/** Handler of announcements: which hosts there are, and where their metrics pages are. */
-export function onHost({ views, refusals }: ReportLoopOptions): (message: BusMessage) => void {
+/** Handler of announcements: which hosts there are, how their CPUs lie, and where their metrics pages are. */
+export function onHost({ views, topologies, refusals }: ReportLoopOptions): (message: BusMessage) => void {
   return (message) =>
-    orRefuse(refusals, "host", message, () => views.announced(readMessage(hostSchema, "host", message)));
+    orRefuse(refusals, "host", message, () => {
+      const host = readMessage(hostSchema, "host", message);
+      views.announced(host);
+      topologies.announced(host);
+    });
 }
 
 /** A report that closes a tick: something was read back because of the plan, not because a switch fired. */

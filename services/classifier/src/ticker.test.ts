@@ -8,7 +8,8 @@ import { createMetrics } from "./metrics.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 import { CorruptStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
-import { BOOT, guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
+import { BOOT, guestSample, hostOf, sampleOf, uuidOf } from "./testing/samples.ts";
+import { Topologies } from "./topologies.ts";
 import { PlansUnavailableError, Ticker } from "./ticker.ts";
 import type { PlanStore } from "./ticker.ts";
 
@@ -41,7 +42,7 @@ class MemoryPlans implements PlanStore {
   }
 }
 
-function openTicker(store: Store, plans: PlanStore) {
+function openTicker(store: Store, plans: PlanStore, topologies = new Topologies()) {
   const metrics = createMetrics(new Registry());
   const settings = presetSettings("default", { beta: 3 });
   const ticker = new Ticker({
@@ -49,6 +50,7 @@ function openTicker(store: Store, plans: PlanStore) {
     plans,
     metrics,
     settings: () => settings,
+    topologyOf: (sample) => topologies.of(sample),
     log: createLogger("test", "silent"),
     committed: () => undefined,
   });
@@ -195,5 +197,28 @@ describe("Ticker", () => {
     });
     await ticker.tick(busy(1));
     expect(plans.plan?.generation).toBe(31);
+  });
+
+  it("places by what the host announced, and leaves plans alone when it comes late", async () => {
+    const plans = new MemoryPlans();
+    const topologies = new Topologies();
+    const { ticker } = openTicker(new MemoryStore(), plans, topologies);
+    const nodes = [0, 0, 0, 0, 1, 1, 1, 1];
+    const computing = (n: number) =>
+      guestSample(n, { run: 1, vcpus: 3, declared: { class: "scientific", source: "rule 1" } });
+    const tick = (at: number, ...ns: number[]) =>
+      ticker.tick(sampleOf("h", at, ns.map(computing), { cpus: [...nodes.keys()] }));
+    const cpusOf = () => plans.plan?.guests.map(({ vcpus }) => vcpus.map(({ cpus }) => cpus).flat());
+    await tick(1, 1);
+    expect(cpusOf()).toEqual([[5, 6, 7]]);
+    topologies.announced(hostOf("h", nodes));
+    await tick(2, 1);
+    expect([cpusOf(), plans.plan?.generation]).toEqual([[[5, 6, 7]], 1]);
+    // Flat, it would have got CPUs 2 to 4 of two nodes.
+    await tick(3, 1, 2);
+    expect(cpusOf()).toEqual([
+      [5, 6, 7],
+      [1, 2, 3],
+    ]);
   });
 });

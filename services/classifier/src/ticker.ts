@@ -3,7 +3,7 @@
  * that is committed is recognised, and only its plan is published again.
  */
 import { ContractError, decide, parseContract, planSchema } from "@kvm-governor/policy";
-import type { Applied, HostState, Plan, Report, Sample, Settings } from "@kvm-governor/policy";
+import type { Applied, HostState, Plan, Report, Sample, Settings, Topology } from "@kvm-governor/policy";
 import { PlanConflictError } from "@kvm-governor/service-kit";
 import type { Logger, PlanEntry } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
@@ -27,6 +27,8 @@ export interface TickerOptions {
   store: Store;
   plans: PlanStore;
   settings: () => Settings;
+  /** How the CPUs of the sample's host lie; undefined: not known (yet). */
+  topologyOf: (sample: Sample) => Topology | undefined;
   metrics: ClassifierMetrics;
   log: Logger;
   /** A tick was committed. `before` is the plan that it follows. */
@@ -76,12 +78,12 @@ export class Ticker {
   }
 
   async #tick(sample: Sample): Promise<"decided" | "repeated"> {
-    const { store, settings, metrics } = this.#options;
+    const { store, settings, metrics, topologyOf } = this.#options;
     const { host } = sample;
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
       const base = this.#bases.get(host) ?? (await this.#load(host));
       const previous = aboveGeneration(base.previous, this.#applied.get(host));
-      const decision = decide(previous, sample, settings());
+      const decision = decide(previous, sample, settings(), topologyOf(sample));
       if (decision.kind === "repeated") {
         if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
         return "repeated";

@@ -69,6 +69,7 @@ export class Collector {
       declarations.of(guest),
     );
     this.#host = host;
+    measuring.memory.tick(measuring.watcher.inventory.guests);
     if (sample !== undefined) publisher.offer((this.#sample = sample));
     announcer.tick(host.isTopologyChanged);
     this.#report(measuring.guests.last, host);

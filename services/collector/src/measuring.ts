@@ -6,6 +6,7 @@ import {
   HostCounters,
   HostReader,
   locateGuest,
+  MemoryNodes,
   openCounterContext,
   readBootId,
   readCgroupMounts,
@@ -38,6 +39,8 @@ export interface Measuring {
   guests: GuestSampler;
   hostReader: HostReader;
   topology: TopologyReader;
+  /** Where guests' memory lies: to be told of the guests at each tick. */
+  memory: MemoryNodes;
   sampler: Sampler;
   close(): void;
 }
@@ -58,12 +61,23 @@ export function startMeasuring(options: MeasuringOptions): Measuring {
     sources,
     nowMs,
   });
+  const memory = new MemoryNodes({
+    procRoot,
+    locate: (guest) => {
+      const group = locateGuest(guest, { procRoot, sysRoot, mounts, controllers: ["memory"] })?.memory;
+      return group?.guest === undefined ? undefined : { dir: group.guest, version: group.version };
+    },
+    nodes: () => new Set(topology.last.map(({ node }) => node)).size,
+    nowMs,
+    onPass: (durationMs, errors) => sources.record("memory-nodes", durationMs, errors),
+  });
   const sampler = new Sampler({
     host,
     bootId,
     guests,
     hostCounters: new HostCounters(hostReader, topology, sources),
     clocks: { bootTimeUs, wallTimeMs: Date.now },
+    memoryOf: (guest) => memory.of(guest),
   });
   return {
     bootId,
@@ -74,6 +88,7 @@ export function startMeasuring(options: MeasuringOptions): Measuring {
     guests,
     hostReader,
     topology,
+    memory,
     sampler,
     close: () => {
       guests.close();

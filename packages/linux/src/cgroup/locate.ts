@@ -13,7 +13,8 @@ import { isGone, KERNEL_ROOTS, readCgroupMounts } from "./mounts.ts";
 import type { CgroupMount, CgroupMounts, KernelRoots } from "./mounts.ts";
 import { isOwnGroup, isOwnTree, threadsOfGroup } from "./ownership.ts";
 
-export type Controller = "cpu" | "cpuset" | "cpuacct";
+export type Controller = "cpu" | "cpuset" | "cpuacct" | "memory";
+/** Those that are looked for unless others are asked for. */
 const CONTROLLERS: readonly Controller[] = ["cpu", "cpuset", "cpuacct"];
 
 /** Groups of one guest for one controller, as absolute directories. What is absent is not the guest's alone. */

@@ -1,5 +1,7 @@
 /** From counters to the guests of a sample: deltas since the last tick as averages in cores. */
 import type { Declared, GuestSample, VcpuSample } from "@kvm-governor/policy";
+import type { Guest } from "../guests/guest.ts";
+import type { MemoryShare } from "../memory/memory-nodes.ts";
 import type { GuestCounters } from "./guest-counters.ts";
 import type { VcpuCounters } from "./vcpu-counters.ts";
 
@@ -8,9 +10,14 @@ const PART_MAX = 2;
 
 /**
  * One guest of a sample. Does not mark: call `counters.mark()` when the sample is complete.
+ * @param memoryNodes where the guest's memory lies; absent: not known
  * A guest that was never marked is `incomplete`, with rates of 0 that say nothing.
  */
-export function guestSampleOf(counters: GuestCounters, declared: Declared): GuestSample {
+export function guestSampleOf(
+  counters: GuestCounters,
+  declared: Declared,
+  memoryNodes?: readonly MemoryShare[],
+): GuestSample {
   const { guest, incomplete, markedAtNs, readAtNs } = counters;
   // Without a mark before, an endless period: every rate is 0.
   const elapsedNs = markedAtNs === undefined ? Infinity : Math.max(1, readAtNs - markedAtNs);
@@ -21,13 +28,26 @@ export function guestSampleOf(counters: GuestCounters, declared: Declared): Gues
     startTime: guest.startTime,
     state: guest.state,
     declared,
-    vcpus: counters.vcpus.map((vcpu) => vcpuSampleOf(vcpu, elapsedNs)),
+    vcpus: counters.vcpus.map((vcpu, at) => withPins(vcpuSampleOf(vcpu, elapsedNs), guest, at)),
     otherRun: sixDigits(otherRunNs(counters) / elapsedNs),
   };
   if (guest.exemptReason !== undefined) sample.exemptReason = guest.exemptReason;
   if (incomplete) sample.incomplete = true;
   if (guest.allowedCpus !== undefined) sample.allowedCpus = [...guest.allowedCpus];
+  if (memoryNodes !== undefined) sample.memoryNodes = [...memoryNodes];
   return sample;
+}
+
+/** Pins of a vCPU are only said where they are not the guest's: mostly all are the same. */
+function withPins(sample: VcpuSample, guest: Guest, at: number): VcpuSample {
+  const pins = guest.vcpus[at]?.allowedCpus;
+  if (pins === undefined || isSameSet(pins, guest.allowedCpus)) return sample;
+  return { ...sample, allowedCpus: [...pins] };
+}
+
+/** Both ascending. */
+function isSameSet(a: readonly number[], b: readonly number[] | undefined): boolean {
+  return a.length === b?.length && a.every((cpu, i) => cpu === b[i]);
 }
 
 /** Run of all threads of a guest in the period, in cores. */

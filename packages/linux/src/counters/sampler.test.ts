@@ -56,6 +56,24 @@ describe("Sampler", () => {
     expect(sample.hostRun).toBeCloseTo(1 - 0.35, 9);
   });
 
+  it("tells pins of a vCPU where they are not the guest's, and where memory lies", () => {
+    using host = new FakeHost();
+    const memoryOf = () => [{ node: 1, share: 1 }];
+    const all = host.sampler(undefined, undefined, memoryOf);
+    const apart = fakeGuest({ pid: 10, allowedCpus: [1, 2] }, 2);
+    const pins = [[1], [1, 2]];
+    const guest = {
+      ...apart,
+      vcpus: apart.vcpus.map((vcpu, i) => ({ ...vcpu, allowedCpus: pins[i] ?? [] })),
+    };
+    threads(host, 10, {});
+    host.setThread(10, 12);
+    all.sampler.tick({ guests: [guest], unreadable: [] }, auto);
+    const [found] = next(host, all, [guest]).guests;
+    expect(found?.vcpus.map(({ allowedCpus }) => allowedCpus)).toEqual([[1], undefined]);
+    expect(found).toMatchObject({ allowedCpus: [1, 2], memoryNodes: [{ node: 1, share: 1 }] });
+  });
+
   it("measures the true period of a late tick", () => {
     using host = new FakeHost();
     const all = host.sampler();

@@ -1,6 +1,7 @@
 /** One sample a tick: everything read, deltas taken, the contract filled. */
 import { CONTRACT_VERSION, type Declared, type GuestSample, type Sample } from "@kvm-governor/policy";
 import type { Guest, GuestInventory } from "../guests/guest.ts";
+import type { MemoryShare } from "../memory/memory-nodes.ts";
 import { guestRunOf, guestSampleOf } from "./guest-sample.ts";
 import type { GuestSampler } from "./guest-sampler.ts";
 import type { HostCounters, HostReading } from "./host-counters.ts";
@@ -18,6 +19,8 @@ export interface SamplerOptions {
   guests: GuestSampler;
   hostCounters: HostCounters;
   clocks: SamplerClocks;
+  /** Where a guest's memory lies; undefined: not known. */
+  memoryOf?: (guest: Guest) => readonly MemoryShare[] | undefined;
 }
 
 /** What a tick found. */
@@ -45,7 +48,11 @@ export class Sampler {
     const nowUs = clocks.bootTimeUs();
     const host = hostCounters.read();
     const { readable, unreadable } = sampler.read(inventory, host.pressureSinceUs !== 0);
-    const guests = readable.map((counters) => guestSampleOf(counters, declare(counters.guest)));
+    const { memoryOf } = this.#options;
+    const guests = readable.map((counters) => {
+      const { guest } = counters;
+      return guestSampleOf(counters, declare(guest), memoryOf?.(guest));
+    });
     for (const counters of readable) counters.mark();
     const elapsedUs = this.#lastUs === undefined ? undefined : nowUs - this.#lastUs;
     this.#lastUs = nowUs;

@@ -45,6 +45,12 @@ export class Sources {
     return result;
   }
 
+  /** The outcome of a part that did not run within a tick. */
+  record(name: string, durationMs: number, errors: readonly unknown[]): void {
+    this.measure(name, (failed) => errors.forEach(failed));
+    this.#state(name).durationMs = durationMs;
+  }
+
   #state(name: string): SourceState {
     let state = this.#states.get(name);
     if (state === undefined) {

@@ -53,6 +53,14 @@ describe("a /sys that says little", () => {
   });
   afterEach(() => rmSync(root, { recursive: true }));
 
+  it("reads how fast CPUs are where they differ", () => {
+    put("cpu/online", "0-2\n");
+    put("cpu/cpu0/cpu_capacity", "446\n");
+    put("cpu/cpu1/cpu_capacity", "1024\n");
+    put("cpu/cpu2/cpu_capacity", "nonsense\n");
+    expect(readTopology(root).map(({ capacity }) => capacity)).toEqual([446, 1024, undefined]);
+  });
+
   it("is flat where only the online CPUs are known", () => {
     put("cpu/online", "1,4\n");
     expect(readTopology(root)).toEqual([

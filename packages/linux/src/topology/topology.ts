@@ -45,6 +45,7 @@ export function readTopology(sysRoot = "/sys"): CpuTopology[] {
       llc: lowestOnline(sharing === undefined ? packageCpus : [sharing], isOnline) ?? first,
       core: lowestOnline(siblings, isOnline) ?? cpu,
       isolated: isolated.has(cpu),
+      ...readCapacity(join(dir, "cpu_capacity")),
     };
   });
 }
@@ -63,6 +64,11 @@ export class TopologyReader {
 
   constructor(sysRoot = "/sys") {
     this.#sysRoot = sysRoot;
+  }
+
+  /** Of the last reading; empty before the first. */
+  get last(): readonly CpuTopology[] {
+    return this.#topology;
   }
 
   /**
@@ -99,6 +105,12 @@ function readPackage(file: string): number {
   const id = Number(text.trim());
   // Firmware that does not know prints -1, some as an unsigned number.
   return Number.isInteger(id) && id >= 0 && id < 2 ** 31 ? id : -1;
+}
+
+/** Where cores differ in speed (arm64, RISC-V, newer x86); absent elsewhere (ABI sysfs-devices-system-cpu). */
+function readCapacity(file: string): Pick<CpuTopology, "capacity"> {
+  const capacity = Number(readIfThere(file)?.trim());
+  return capacity > 0 && capacity <= 65_536 ? { capacity } : {};
 }
 
 /** File that lists the CPUs of the highest cache level that holds data; undefined where the kernel knows no caches. */

@@ -10,6 +10,8 @@ export const cpuTopologySchema = z.object({
   llc: cpuNumber,
   /** Lowest CPU of those that share the core (SMT siblings). */
   core: cpuNumber,
+  /** Speed against others of this host (cpu_capacity: the fastest has 1024); absent where the kernel does not say. */
+  capacity: z.number().positive().max(65_536).optional(),
   isolated: z.boolean(),
 });
 export type CpuTopology = z.infer<typeof cpuTopologySchema>;

@@ -30,6 +30,8 @@ export const vcpuSampleSchema = z.object({
   migrations: z.int().min(0).optional(),
   /** Time throttled by a quota, in cores; absent where there is no quota or no file. */
   throttled: part.optional(),
+  /** CPUs that the configuration pins this one vCPU to; absent: as the guest. Placement stays inside. */
+  allowedCpus: cpuSet.optional(),
 });
 export type VcpuSample = z.infer<typeof vcpuSampleSchema>;
 
@@ -60,6 +62,11 @@ export const guestSampleSchema = z.object({
   incomplete: z.boolean().optional(),
   /** CPUs that the guest's own configuration pins it to; absent: anywhere. Placement stays inside. */
   allowedCpus: cpuSet.optional(),
+  /** NUMA nodes that hold the guest's memory, and which part of it; absent: not read. */
+  memoryNodes: z
+    .array(z.object({ node: z.int().min(0).max(65_535), share: z.number().min(0).max(1) }))
+    .max(1024)
+    .optional(),
   vcpus: z.array(vcpuSampleSchema).min(1).max(4096),
   /** Use by the VMM's other threads (emulator, I/O threads, vhost), in cores. */
   otherRun: cores,

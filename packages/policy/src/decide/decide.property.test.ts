@@ -8,8 +8,9 @@ import { settingsSchema } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import { hostStateSchema } from "../state.ts";
 import type { HostState } from "../state.ts";
-import { samplesArbitrary, settingsArbitrary } from "../testing/arbitraries.ts";
+import { samplesArbitrary, settingsArbitrary, topologyArbitrary } from "../testing/arbitraries.ts";
 import type { Decided } from "../testing/hosts.ts";
+import type { Topology } from "../topology.ts";
 import { decide } from "./decide.ts";
 import { isSameHold } from "./hold.ts";
 import { hadCpusAlone } from "./reasons.ts";
@@ -17,18 +18,20 @@ import { isExempt } from "./use.ts";
 
 interface Step {
   sample: Sample;
+  topology: Topology | undefined;
   before: HostState | undefined;
   decision: Decided;
 }
 
-/** Decides on one sample after the other. */
-function follow(samples: readonly Sample[], settings: Settings): Step[] {
+/** Decides on one sample after the other; what is known of the topology may come late. */
+function follow(samples: readonly Sample[], settings: Settings, known?: Topology, since = 0): Step[] {
   const steps: Step[] = [];
   let before: HostState | undefined;
-  for (const sample of samples) {
-    const decision = decide(before, sample, settings);
+  for (const [i, sample] of samples.entries()) {
+    const topology = i < since ? undefined : known;
+    const decision = decide(before, sample, settings, topology);
     if (decision.kind === "repeated") continue;
-    steps.push({ sample, before, decision });
+    steps.push({ sample, topology, before, decision });
     before = decision.next;
   }
   return steps;
@@ -37,10 +40,16 @@ function follow(samples: readonly Sample[], settings: Settings): Step[] {
 /** Holds a property against every step of many random hosts, of either preset and many settings. */
 function always(check: (step: Step, settings: Settings) => void): void {
   fc.assert(
-    fc.property(samplesArbitrary, settingsArbitrary, (samples, settings) => {
-      for (const step of follow(samples, settings)) check(step, settings);
-    }),
-    { numRuns: 100 },
+    fc.property(
+      samplesArbitrary,
+      settingsArbitrary,
+      fc.option(topologyArbitrary, { nil: undefined, freq: 3 }),
+      fc.integer({ min: 0, max: 6 }),
+      (samples, settings, topology, since) => {
+        for (const step of follow(samples, settings, topology, since)) check(step, settings);
+      },
+    ),
+    { numRuns: 150 },
   );
 }
 
@@ -96,9 +105,9 @@ describe("whatever happens on a host", () => {
         }
       }
       for (const { guest, plan } of planned(step)) {
-        for (const { cpus } of plan.vcpus) {
-          if (cpus !== "baseline" && guest.allowedCpus !== undefined)
-            expect(guest.allowedCpus).toEqual(expect.arrayContaining(cpus));
+        for (const [i, { cpus }] of plan.vcpus.entries()) {
+          const pins = guest.vcpus[i]?.allowedCpus ?? guest.allowedCpus;
+          if (cpus !== "baseline" && pins !== undefined) expect(pins).toEqual(expect.arrayContaining(cpus));
         }
       }
     });
@@ -118,10 +127,13 @@ describe("whatever happens on a host", () => {
       }
       if (alone.size === 0) return;
       for (const { guest, plan } of planned(step)) {
-        if (plan.vcpus.every(({ cpus }) => cpus !== "baseline")) continue;
-        // Only a guest that its pins keep away from all the other CPUs is left as it was found.
+        // Only what pins keep away from all the other CPUs is left as it was found.
         const open = step.sample.cpus.filter((cpu) => !alone.has(cpu));
-        expect(open.filter((cpu) => guest.allowedCpus?.includes(cpu) ?? true)).toEqual([]);
+        for (const [i, { cpus }] of plan.vcpus.entries()) {
+          if (cpus !== "baseline") continue;
+          const pins = guest.vcpus[i]?.allowedCpus ?? guest.allowedCpus;
+          expect(open.filter((cpu) => pins?.includes(cpu) ?? true)).toEqual([]);
+        }
       }
     });
   });
@@ -205,26 +217,26 @@ function sameSettings(before: Plan | undefined, now: Plan): boolean {
 
 describe("decide", () => {
   it("gives the same for the same, and changes nothing that it was given", () => {
-    always(({ sample, before, decision }, settings) => {
+    always(({ sample, topology, before, decision }, settings) => {
       const given = JSON.stringify([sample, before, settings]);
-      expect(decide(before, sample, settings)).toEqual(decision);
+      expect(decide(before, sample, settings, topology)).toEqual(decision);
       expect(JSON.stringify([sample, before, settings])).toBe(given);
     });
   });
 
   it("takes the state from a store as well as its own", () => {
-    always(({ sample, before, decision }, settings) => {
+    always(({ sample, topology, before, decision }, settings) => {
       const stored = before === undefined ? undefined : (JSON.parse(JSON.stringify(before)) as HostState);
-      expect(decide(stored, sample, settings)).toEqual(decision);
+      expect(decide(stored, sample, settings, topology)).toEqual(decision);
     });
   });
 
   it("does not depend on the order of the guests in a sample", () => {
     fc.assert(
-      fc.property(samplesArbitrary, settingsArbitrary, (samples, settings) => {
+      fc.property(samplesArbitrary, settingsArbitrary, topologyArbitrary, (samples, settings, topology) => {
         const turned = samples.map((sample) => ({ ...sample, guests: sample.guests.toReversed() }));
-        const expected = follow(samples, settings).map(({ decision }) => byGuest(decision));
-        expect(follow(turned, settings).map(({ decision }) => byGuest(decision))).toEqual(expected);
+        const expected = follow(samples, settings, topology).map(({ decision }) => byGuest(decision));
+        expect(follow(turned, settings, topology).map(({ decision }) => byGuest(decision))).toEqual(expected);
       }),
       { numRuns: 100 },
     );

@@ -7,12 +7,15 @@ import {
   QUIET,
   TestHost,
   cpus,
+  cpusOf,
   guest,
   planOf,
   reasonCodes,
   reportOf,
   uuidOf,
 } from "../testing/hosts.ts";
+import { machine } from "../testing/topologies.ts";
+import { Topology } from "../topology.ts";
 
 const BETA = 5;
 
@@ -202,6 +205,49 @@ describe("declarations", () => {
     expect(Object.keys(now.next.guests)).toEqual([uuidOf(2)]);
     expect(reportOf(now, 1)).toMatchObject({ class: "exempt", usage: 1 });
     expect(now.report.availableCores).toBe(8 - 0.5 - 0.25 - 3);
+  });
+});
+
+describe("topology", () => {
+  const solver = guest(2, { run: [1, 1, 1] }, { declared: { class: "scientific", source: "rule 2" } });
+  const topology = new Topology(machine({ packages: 2, coresPerLlc: 4 }));
+
+  it("gives a scientific guest CPUs that lie together, and a reason", () => {
+    const host = new TestHost({}, { cpus: [0, 1, 2, 3, 6, 7] }, topology);
+    const now = host.tick([solver]);
+    expect(cpusOf(now, 2)).toEqual([[1], [2], [3]]);
+    expect(reasonCodes(now, 2)).toContain("cpus-alone");
+    expect(cpusOf(new TestHost({}, { cpus: [0, 1, 2, 3, 6, 7] }).tick([solver]), 2)).toEqual([[3], [6], [7]]);
+  });
+
+  it("moves it once when the topology comes late, and leaves it alone when that is away again", () => {
+    const host = new TestHost({}, { cpus: [0, 1, 2, 3, 6, 7] });
+    host.run(3, [solver]);
+    host.topology = topology;
+    const moved = host.tick([solver]);
+    expect(moved.report.changed).toBe(true);
+    expect(planOf(moved, 2).reasons.at(-1)?.text).toBe(
+      "CPUs 1,2,3 to itself, one a vCPU, behind one last-level cache",
+    );
+    expect(host.tick([solver]).report.changed).toBe(false);
+    host.topology = undefined;
+    expect(host.run(3, [solver]).report.changed).toBe(false);
+    expect(host.state?.generation).toBe(2);
+  });
+
+  it("keeps the CPUs of a dedicated guest for it, although it rests", () => {
+    const host = new TestHost({}, { cpus: cpus(8) }, topology);
+    const dedicated = guest(1, { run: [0, 0] }, { exemptReason: "dedicated", allowedCpus: [6, 7] });
+    expect(cpusOf(host.tick([dedicated, solver]), 2)).toEqual([[1], [2], [3]]);
+  });
+
+  it("keeps a vCPU with pins of its own inside them", () => {
+    const host = new TestHost({}, { cpus: cpus(8) }, topology);
+    const apart = guest(1, {}, { declared: { class: "service", slaCores: 1, source: "rule 1" } });
+    apart.vcpus = apart.vcpus.map((vcpu, i) => (i === 0 ? { ...vcpu, allowedCpus: [0, 7] } : vcpu));
+    const now = host.tick([apart, solver]);
+    expect(cpusOf(now, 2)).toEqual([[5], [6], [7]]);
+    expect(cpusOf(now, 1)).toEqual([[0], [0, 1, 2, 3, 4]]);
   });
 });
 

@@ -5,18 +5,21 @@
  * plan that changes nothing keeps its generation and is only renewed.
  */
 import type { GuestPlan, Plan } from "../contracts/plan.ts";
-import type { Sample } from "../contracts/sample.ts";
+import type { GuestSample, Sample } from "../contracts/sample.ts";
 import { CONTRACT_VERSION } from "../contracts/fields.ts";
 import type { Settings } from "../settings.ts";
 import type { GuestState, HostState } from "../state.ts";
+import type { Topology } from "../topology.ts";
 import { allocate, steadyCores } from "./allocate.ts";
 import type { Allocation } from "./allocate.ts";
+import { claimsOf } from "./claims.ts";
+import type { Claims } from "./claims.ts";
 import { keptGuests, keptPlan } from "./kept.ts";
 import type { Kept } from "./kept.ts";
 import { sortGuests } from "./managed.ts";
 import type { Managed, SortedGuests } from "./managed.ts";
 import { place } from "./place.ts";
-import type { Placement } from "./place.ts";
+import type { Placement, Tenant } from "./place.ts";
 import { isSamePlan, planGuest } from "./plan-guest.ts";
 import { hadCpusAlone } from "./reasons.ts";
 import { exemptReport, keptReport, managedReport } from "./report.ts";
@@ -27,7 +30,16 @@ export type Decision =
   /** The sample is not newer than what was decided on: nothing changes, the last plan still stands. */
   | { kind: "repeated"; plan: Plan | undefined };
 
-export function decide(previous: HostState | undefined, sample: Sample, settings: Settings): Decision {
+/**
+ * @param topology of the host, from its newest `host` message; absent: not known yet, all CPUs are alike. Who has CPUs
+ *   alone keeps them then, so plans do not change back and forth where it comes late or is not known everywhere
+ */
+export function decide(
+  previous: HostState | undefined,
+  sample: Sample,
+  settings: Settings,
+  topology?: Topology,
+): Decision {
   if (previous !== undefined && !isNewer(sample, previous)) return { kind: "repeated", plan: previous.plan };
   const plansBefore = new Map(previous?.plan?.guests.map((plan) => [plan.uuid, plan]));
   const sorted = sortGuests(sample, previous, plansBefore, settings);
@@ -35,7 +47,9 @@ export function decide(previous: HostState | undefined, sample: Sample, settings
   const kept = keptGuests(sample, previous, plansBefore);
   const unmanagedCores = unmanagedUse(sample, sorted);
   const allocation = allocate(managed.map(claimOf), sample.cpus, unmanagedCores, settings);
-  const placement = placeGuests(managed, kept, allocation, { sample, unmanagedCores }, settings);
+  const claims = claimsOf(sorted.exempt, sample.cpus);
+  const unmanaged = { cores: unmanagedCores, claims };
+  const placement = placeGuests(managed, kept, allocation, { sample, topology, unmanaged }, settings);
   const guests = planGuests(managed, kept, { allocation, placement, sample }, settings);
 
   const now = { bootId: sample.bootId, preset: settings.preset, guests };
@@ -94,11 +108,17 @@ function unmanagedUse(sample: Sample, { exempt, duplicates }: SortedGuests): num
   return cores;
 }
 
+/** Use by whom we do not manage: all of it, and the part of it that sits on claimed CPUs. */
+interface Unmanaged {
+  cores: number;
+  claims: Claims;
+}
+
 function placeGuests(
   managed: readonly Managed[],
   kept: readonly Kept[],
   allocation: Allocation,
-  { sample, unmanagedCores }: { sample: Sample; unmanagedCores: number },
+  { sample, topology, unmanaged }: { sample: Sample; topology: Topology | undefined; unmanaged: Unmanaged },
   settings: Settings,
 ): Placement {
   // CPUs of a guest that cannot be read just now stay its own.
@@ -110,24 +130,35 @@ function placeGuests(
   const cpus = without(sample.cpus, taken);
   if (settings.preset === "paper" || allocation.oversubscribed || allocation.inferredLimited)
     return { exclusive: taken, shared: cpus };
-  const { exclusive, shared } = place(
+  const { exclusive, ...rest } = place(
     managed.map(({ sample: guest, classified, before }, i) => ({
       uuid: guest.uuid,
       class: classified.class,
       vcpus: guest.vcpus.length,
       assuredCores: allocation.assured[i] ?? 0,
       allowedCpus: guest.allowedCpus,
+      vcpuPins: vcpuPinsOf(guest),
+      memory: guest.memoryNodes,
       before: hadCpusAlone(before),
     })),
     {
       cpus,
       reserveCores: settings.reserveCores,
-      unmanagedCores,
+      // What claimants use is counted by their claims.
+      unmanagedCores: Math.max(0, steadyCores(unmanaged.cores - unmanaged.claims.usedCores)),
+      topology,
+      claims: unmanaged.claims.parts,
       // A guest that cannot be read cannot make room either: its own CPUs stay as they are.
       mayBegin: kept.length === 0,
     },
   );
-  return { exclusive: taken.size === 0 ? exclusive : new Map([...taken, ...exclusive]), shared };
+  return { exclusive: taken.size === 0 ? exclusive : new Map([...taken, ...exclusive]), ...rest };
+}
+
+/** Pins of each vCPU, where they are not all the guest's. */
+function vcpuPinsOf({ vcpus, allowedCpus }: GuestSample): Tenant["vcpuPins"] {
+  if (vcpus.every((vcpu) => vcpu.allowedCpus === undefined)) return undefined;
+  return vcpus.map((vcpu) => vcpu.allowedCpus ?? allowedCpus);
 }
 
 function without(cpus: readonly number[], taken: ReadonlyMap<string, readonly number[]>): readonly number[] {

@@ -34,7 +34,10 @@ export interface HoldInput {
 export function hold(input: HoldInput, settings: Settings): Hold {
   const cpus = cpusOf(input);
   const bandwidth = bandwidthOf(input, settings);
-  const others = input.placement.exclusive.size === 0 ? "baseline" : within(input, input.placement.shared);
+  const others =
+    input.placement.exclusive.size === 0
+      ? "baseline"
+      : within(input.guest.allowedCpus, input.placement.shared);
   const capped = bandwidth.some((value) => typeof value === "number");
   return {
     vcpus: input.guest.vcpus.map((vcpu, i) => ({
@@ -102,14 +105,23 @@ function cpusOf(input: HoldInput): Cpus[] {
   const { guest, placement } = input;
   const own = placement.exclusive.get(guest.uuid);
   if (own !== undefined) return guest.vcpus.map((_, i) => [own[i] ?? own[0] ?? 0]);
-  const shared: Cpus = placement.exclusive.size === 0 ? "baseline" : within(input, placement.shared);
-  return guest.vcpus.map(() => shared);
+  if (placement.exclusive.size === 0) return guest.vcpus.map(() => "baseline");
+  const shared = within(guest.allowedCpus, placement.shared);
+  return guest.vcpus.map(({ allowedCpus }) =>
+    allowedCpus === undefined ? shared : within(allowedCpus, placement.shared),
+  );
 }
 
-/** Always inside the pins that the guest's configuration asks for. */
-function within({ guest }: HoldInput, cpus: readonly number[]): Cpus {
-  const { allowedCpus } = guest;
-  const open = allowedCpus === undefined ? [...cpus] : cpus.filter((cpu) => allowedCpus.includes(cpu));
+/** Always inside the pins that the guest's configuration asks for. Both ascend: large hosts have many guests. */
+function within(pins: readonly number[] | undefined, cpus: readonly number[]): Cpus {
+  // One list for all guests: copies would cost more than the rest of the decision, and nobody changes a plan.
+  if (pins === undefined) return cpus.length === 0 ? "baseline" : (cpus as number[]);
+  const open: number[] = [];
+  let at = 0;
+  for (const cpu of cpus) {
+    while ((pins[at] ?? Infinity) < cpu) at += 1;
+    if (pins[at] === cpu) open.push(cpu);
+  }
   return open.length === 0 ? "baseline" : open;
 }
 
@@ -117,9 +129,13 @@ export function isSameHold(a: Hold, b: Hold): boolean {
   if (a.weight !== b.weight || a.periodUs !== b.periodUs || a.vcpus.length !== b.vcpus.length) return false;
   if (!isSameCpus(a.emulatorCpus, b.emulatorCpus) || !isSameCpus(a.ioThreadCpus, b.ioThreadCpus))
     return false;
+  // The lists that were found alike last: mostly all vCPUs of a guest have the same one.
+  let alike: readonly [Cpus, Cpus] = [a.emulatorCpus, b.emulatorCpus];
   return a.vcpus.every((vcpu, i) => {
     const other = b.vcpus[i];
     if (other === undefined || vcpu.index !== other.index || vcpu.bandwidth !== other.bandwidth) return false;
+    if (vcpu.cpus === alike[0] && other.cpus === alike[1]) return true;
+    alike = [vcpu.cpus, other.cpus];
     return isSameCpus(vcpu.cpus, other.cpus);
   });
 }

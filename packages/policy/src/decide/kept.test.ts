@@ -12,6 +12,7 @@ import {
   reportOf,
   uuidOf,
 } from "../testing/hosts.ts";
+import { hadCpusAlone } from "./reasons.ts";
 
 describe("a guest that is named unreadable", () => {
   const unreadable = [{ uuid: uuidOf(1), name: "guest-1", reason: "no vCPU threads" }];
@@ -59,6 +60,17 @@ describe("a guest that is named unreadable", () => {
     const none = host.run(2, [service], usable(6));
     expect(cpusOf(none, 1)).toEqual([cpus(6), cpus(6)]);
     expect(cpusOf(host.run(2, [service], usable(6)), 2)).toEqual(["baseline", "baseline"]);
+  });
+
+  it("has nothing alone any more where a single CPU is left to share", () => {
+    const host = new TestHost();
+    const service = guest(2, QUIET, { declared: { class: "service", slaCores: 0.5, source: "rule 1" } });
+    host.run(8, [guest(1, { run: [1] }), service], { cpus: cpus(8) });
+    expect(hadCpusAlone(host.state?.plan?.guests[0])).toEqual([7]);
+    const left = host.run(2, [service], { cpus: [0], unreadable });
+    expect(cpusOf(left, 1)).toEqual([[0]]);
+    expect(hadCpusAlone(planOf(left, 1))).toBeUndefined();
+    expect(cpusOf(left, 2)).toEqual(["baseline", "baseline"]);
   });
 
   it("does not bring an exempt guest of the same name back into the plan", () => {

@@ -1,6 +1,7 @@
 /** Guests that exist but could not be read at all: their state and their plan stay as they are. */
 import type { Cpus, GuestPlan } from "../contracts/plan.ts";
 import type { Sample } from "../contracts/sample.ts";
+import { withoutCpusAlone } from "./reasons.ts";
 import type { GuestState, HostState } from "../state.ts";
 
 export interface Kept {
@@ -52,5 +53,7 @@ export function keptPlan(plan: GuestPlan, cpus: readonly number[], shared: reado
     vcpus: vcpus.map((vcpu) => ({ ...vcpu, cpus: fit(vcpu.cpus) })),
     emulatorCpus: fit(emulatorCpus),
     ioThreadCpus: fit(ioThreadCpus),
+    // On what others share it has nothing alone any more, even if that is a single CPU.
+    reasons: withoutCpusAlone(plan.reasons),
   };
 }

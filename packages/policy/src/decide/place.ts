@@ -1,15 +1,19 @@
 /**
- * First placement, on a flat topology: a scientific guest gets whole CPUs of its own, one a vCPU, when its share covers
- * all its vCPUs and the services keep what they are entitled to on the other CPUs.
+ * Placement: a scientific guest gets whole CPUs of its own, one a vCPU, when its share covers all its vCPUs and the
+ * services keep what they are entitled to on the other CPUs.
  *
  * The rule looks at entitlements, not at what services use at the moment: they change rarely, so CPUs change hands
  * rarely. A guest with more vCPUs than CPUs it could have alone has no exclusive layout: squeezing vCPUs that meet at
  * barriers onto fewer CPUs makes each wait for the other.
+ *
+ * Three steps: who has CPUs alone keeps them; others begin, on the layout that costs least; if nobody begins, one guest
+ * may move, where that gains enough. A move never makes another guest's layout worse, so moves come to an end.
  */
 import type { GuestClass } from "../contracts/fields.ts";
+import type { Topology } from "../topology.ts";
 import { suffices } from "./allocate.ts";
-import { alikePinned } from "./pin-groups.ts";
-import type { PinGroup } from "./pin-groups.ts";
+import { Board } from "./board.ts";
+import type { MemoryShare } from "./layout-cost.ts";
 
 /** What placement needs to know of a managed guest. Amounts in cores. */
 export interface Tenant {
@@ -18,9 +22,13 @@ export interface Tenant {
   vcpus: number;
   /** What it keeps when every service takes all that it is entitled to. */
   assuredCores: number;
-  /** CPUs its own configuration pins it to; absent: anywhere. */
+  /** CPUs its own configuration pins it to, ascending; absent: anywhere. */
   allowedCpus?: readonly number[] | undefined;
-  /** CPUs it had alone in the last plan. */
+  /** Where its vCPUs are pinned apart: CPUs of each, ascending; undefined: anywhere. */
+  vcpuPins?: readonly (readonly number[] | undefined)[] | undefined;
+  /** Where its memory lies; absent: not known. */
+  memory?: readonly MemoryShare[] | undefined;
+  /** CPUs it had alone in the last plan, one a vCPU in order. */
   before?: readonly number[] | undefined;
 }
 
@@ -29,97 +37,51 @@ export interface Ground {
   /** Ascending. */
   cpus: readonly number[];
   reserveCores: number;
-  /** Used now by the host and by exempt guests. */
+  /** Used now by the host and by exempt guests that are pinned to no few CPUs. */
   unmanagedCores: number;
   /** Whether guests may begin to have CPUs alone, or only keep those they had. */
   mayBegin: boolean;
+  /** How the CPUs lie; absent: not known, and all are alike. */
+  topology?: Topology | undefined;
+  /** Part of CPUs that exempt guests are pinned to, by CPU number. */
+  claims?: ReadonlyMap<number, number> | undefined;
 }
 
 export interface Placement {
-  /** Guests that have CPUs alone: one CPU per vCPU, by UUID. */
+  /** Guests that have CPUs alone: the CPU of each vCPU in order, by UUID. */
   exclusive: ReadonlyMap<string, readonly number[]>;
   /** CPUs of all others; all usable CPUs where nobody has any alone. */
   shared: readonly number[];
+  /** How the CPUs lie that a guest has alone, in words; undefined where no topology is known. */
+  layoutOf?: (uuid: string) => string | undefined;
 }
 
 export function place(tenants: readonly Tenant[], ground: Ground): Placement {
-  const exclusive = new Map<string, readonly number[]>();
-  let shared = ground.cpus;
   const candidates = tenants.filter(
     (tenant) => tenant.class === "scientific" && suffices(tenant.assuredCores, tenant.vcpus),
   );
-  if (candidates.length === 0) return { exclusive, shared };
-  const { groups, groupOf } = alikePinned(tenants, ground.cpus);
-  const take = (candidate: Tenant, preferred: readonly number[], outsideCores: number): boolean => {
-    const own = groupOf.get(candidate.uuid);
-    const chosen = spare(preferred, candidate.vcpus, { groups, own, shared, outsideCores });
-    if (chosen === undefined) return false;
-    exclusive.set(candidate.uuid, chosen);
-    if (own !== undefined) own.sharing -= 1;
-    shared = shared.filter((cpu) => !chosen.includes(cpu));
-    return true;
-  };
+  if (candidates.length === 0) return { exclusive: new Map(), shared: ground.cpus };
+  const board = new Board(tenants, ground);
   // Who has CPUs alone comes first, so that nobody takes them away, and keeps them through a busy moment of the host.
+  const settled: Tenant[] = [];
   const begin: Tenant[] = [];
   for (const candidate of candidates.sort(byClaim)) {
-    const keeps =
-      canKeep(candidate, ground.cpus) && take(candidate, candidate.before ?? [], ground.reserveCores);
-    if (!keeps) begin.push(candidate);
+    (board.keep(candidate, ground.reserveCores) ? settled : begin).push(candidate);
   }
-  if (!ground.mayBegin) return { exclusive, shared };
-  for (const candidate of begin) {
-    // The host's own work tends to sit on the lowest CPUs.
-    const highestFirst = shared.filter((cpu) => candidate.allowedCpus?.includes(cpu) ?? true).reverse();
-    take(candidate, highestFirst, ground.reserveCores + ground.unmanagedCores);
+  if (ground.mayBegin) {
+    const outsideCores = ground.reserveCores + ground.unmanagedCores;
+    let hasBegun = false;
+    for (const candidate of begin) hasBegun = board.begin(candidate, outsideCores) || hasBegun;
+    // Without a topology nothing is known to be better. One at a time: each plan costs the host little.
+    if (!hasBegun && ground.topology !== undefined) {
+      settled.some((candidate) => board.improve(candidate, ground.reserveCores));
+    }
   }
-  return { exclusive, shared };
+  const layoutOf = (uuid: string): string | undefined => board.layoutOf(uuid);
+  return { exclusive: board.exclusive, shared: board.shared(), layoutOf };
 }
 
 /** The larger guests first; the UUID makes the order total. */
 function byClaim(a: Tenant, b: Tenant): number {
   return b.vcpus - a.vcpus || (a.uuid < b.uuid ? -1 : 1);
-}
-
-function canKeep({ before, vcpus, allowedCpus }: Tenant, cpus: readonly number[]): boolean {
-  if (before?.length !== vcpus) return false;
-  return before.every((cpu) => cpus.includes(cpu) && (allowedCpus?.includes(cpu) ?? true));
-}
-
-interface Shared {
-  groups: readonly PinGroup[];
-  /** Group of the guest that would leave the shared CPUs. */
-  own: PinGroup | undefined;
-  shared: readonly number[];
-  outsideCores: number;
-}
-
-/** The first of the preferred CPUs that everybody else can spare, as many as asked for, ascending; else undefined. */
-function spare(preferred: readonly number[], count: number, from: Shared): readonly number[] | undefined {
-  const room = from.groups.map((group) => roomOf(group, from));
-  const chosen: number[] = [];
-  for (const cpu of preferred) {
-    if (chosen.length === count) break;
-    const touched = from.groups.map(({ pins }) => pins?.has(cpu) ?? true);
-    if (touched.some((touches, i) => touches && (room[i] ?? 0) < 1)) continue;
-    touched.forEach((touches, i) => (room[i] = (room[i] ?? 0) - Number(touches)));
-    chosen.push(cpu);
-  }
-  return chosen.length === count ? chosen.sort((a, b) => a - b) : undefined;
-}
-
-/** How many of its shared CPUs a group can lose: it must hold what its services are entitled to, and its guests. */
-function roomOf(group: PinGroup, { own, shared, outsideCores }: Shared): number {
-  const { pins, neededCores, sharing } = group;
-  if (pins === undefined) {
-    // One CPU always stays: VMM threads and the host have to run somewhere.
-    return wholeCores(shared.length - Math.max(1, neededCores + outsideCores));
-  }
-  const left = shared.reduce((count, cpu) => count + Number(pins.has(cpu)), 0);
-  const someoneStays = sharing > Number(group === own);
-  return wholeCores(left - Math.max(Number(someoneStays), neededCores));
-}
-
-function wholeCores(cores: number): number {
-  const whole = Math.ceil(cores);
-  return suffices(cores, whole) ? whole : whole - 1;
 }

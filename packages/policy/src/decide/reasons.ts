@@ -76,7 +76,15 @@ function scaled(slaScale: number): string {
 
 function placeReason({ sample }: Managed, at: number, host: HostFacts, settings: Settings): Reason {
   const alone = host.placement.exclusive.get(sample.uuid);
-  if (alone !== undefined) return { code: CPUS_ALONE, text: `CPUs ${alone.join(",")} to itself, one a vCPU` };
+  if (alone !== undefined) {
+    const layout = host.placement.layoutOf?.(sample.uuid);
+    const text = `CPUs ${alone.join(",")} to itself, one a vCPU${layout === undefined ? "" : `, ${layout}`}`;
+    // Of hundreds of CPUs the plan has the list.
+    return {
+      code: CPUS_ALONE,
+      text: text.length > 1024 ? `${alone.length} CPUs to itself, ${layout ?? ""}` : text,
+    };
+  }
   const vcpus = sample.vcpus.length;
   const hostCpus = host.sample.cpus.length;
   if (vcpus >= hostCpus && settings.preset !== "paper") {
@@ -94,6 +102,15 @@ function whyShared(vcpus: number, at: number, { allocation }: HostFacts, setting
   if (!suffices(assured, vcpus))
     return `only ${figure(assured)} cores are left for its ${vcpus} vCPUs when services take all they may`;
   return "services, pins or the host need the other CPUs";
+}
+
+/** The reasons of a guest that lost its CPUs while it could not be read. */
+export function withoutCpusAlone(reasons: readonly Reason[]): Reason[] {
+  return reasons.map((reason) =>
+    reason.code === CPUS_ALONE
+      ? { code: "cpus-shared", text: "no CPUs to itself: CPUs that it had went offline" }
+      : reason,
+  );
 }
 
 /** CPUs that a guest had alone under a plan, one a vCPU. */

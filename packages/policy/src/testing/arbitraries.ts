@@ -4,6 +4,8 @@ import type { Declared, GuestSample, Sample } from "../contracts/sample.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { settingsSchema } from "../settings.ts";
 import type { Settings } from "../settings.ts";
+import { Topology } from "../topology.ts";
+import { machine } from "./topologies.ts";
 import { BOOT, OTHER_BOOT, cpus, uuidOf } from "./hosts.ts";
 
 /** An amount as collectors send it: six digits. */
@@ -35,6 +37,24 @@ const cpuSubset = (max: number): fc.Arbitrary<number[]> =>
     .uniqueArray(fc.integer({ min: 0, max: max - 1 }), { minLength: 1 })
     .map((set) => set.sort((a, b) => a - b));
 
+/** Part of a guest's memory on each of up to three nodes. */
+export const memoryArbitrary: fc.Arbitrary<{ node: number; share: number }[]> = fc
+  .tuple(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 0, max: 100 }))
+  .map(([a, b]) => [Math.min(a, b), Math.abs(a - b), 100 - Math.max(a, b)])
+  .map((parts) => parts.map((part, node) => ({ node, share: part / 100 })));
+
+/** How up to 16 CPUs lie; sometimes some of them are not known yet. */
+export const topologyArbitrary: fc.Arbitrary<Topology> = fc
+  .tuple(
+    fc.constantFrom(
+      machine({ packages: 2, coresPerLlc: 4, threads: 2 }),
+      machine({ packages: 2, coresPerLlc: 8 }),
+      machine({ packages: 1, nodesPerPackage: 2, llcsPerNode: 2, coresPerLlc: 2, threads: 2 }),
+    ),
+    fc.constantFrom(16, 16, 7),
+  )
+  .map(([cpus, known]) => new Topology(cpus.slice(0, known)));
+
 /** The n-th guest with some use; unreadable states and pins now and then. */
 export function guestSampleArbitrary(n: number): fc.Arbitrary<GuestSample> {
   return fc
@@ -49,14 +69,19 @@ export function guestSampleArbitrary(n: number): fc.Arbitrary<GuestSample> {
         incomplete: fc.boolean(),
         allowedCpus: cpuSubset(12),
         uses: fc.array(vcpuUse, { minLength: 1, maxLength: 5 }),
+        vcpuPins: fc.array(fc.option(cpuSubset(12), { nil: undefined }), { maxLength: 5 }),
+        memoryNodes: memoryArbitrary,
         otherRun: amount(1),
       },
       { requiredKeys: ["name", "pid", "startTime", "state", "declared", "uses", "otherRun"] },
     )
-    .map(({ uses, ...rest }) => ({
+    .map(({ uses, vcpuPins = [], ...rest }) => ({
       uuid: uuidOf(n),
       ...rest,
-      vcpus: uses.map(([run = 0, delay = 0], index) => ({ index, run, delay })),
+      vcpus: uses.map(([run = 0, delay = 0], index) => {
+        const allowedCpus = vcpuPins[index];
+        return { index, run, delay, ...(allowedCpus !== undefined && { allowedCpus }) };
+      }),
     }));
 }
 

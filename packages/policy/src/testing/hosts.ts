@@ -7,6 +7,7 @@ import type { GuestSample, Sample } from "../contracts/sample.ts";
 import { presetSettings } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import type { HostState } from "../state.ts";
+import type { Topology } from "../topology.ts";
 
 export const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
 export const OTHER_BOOT = "0b5a7a0e-0002-4000-8000-000000000002";
@@ -57,9 +58,12 @@ export class TestHost {
   readonly settings: Settings;
   state: HostState | undefined;
   ticks = 0;
+  /** How its CPUs lie; undefined: not known. */
+  topology: Topology | undefined;
   #rest: Partial<Sample>;
 
-  constructor(settings: Partial<Settings> = {}, rest: Partial<Sample> = {}) {
+  constructor(settings: Partial<Settings> = {}, rest: Partial<Sample> = {}, topology?: Topology) {
+    this.topology = topology;
     this.settings = presetSettings(settings.preset ?? "default", settings);
     this.#rest = { cpus: cpus(16), ...rest };
   }
@@ -83,7 +87,7 @@ export class TestHost {
 
   /** Decides on a sample as it is, and remembers the outcome. */
   feed(sample: Sample): Decision {
-    const decision = decide(this.state, sample, this.settings);
+    const decision = decide(this.state, sample, this.settings, this.topology);
     if (decision.kind === "decided") this.state = decision.next;
     return decision;
   }

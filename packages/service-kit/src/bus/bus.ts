@@ -1,6 +1,6 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { ConsumerConfig, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
 import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
@@ -33,6 +33,8 @@ export interface BusMessage {
 }
 
 const ACK_WAIT_MS = 10_000;
+/** The server forgets a consumer without a name that nobody reads from for this long. */
+const UNUSED_CONSUMER_MS = 60_000;
 const RETRY_MS = 500;
 const PUBLISH_TIMEOUT_MS = 2000;
 
@@ -95,12 +97,13 @@ export class Bus {
 
   /**
    * Hands over the messages of a kind, in the order of the stream, across reconnects, until the signal is aborted.
-   * `durable` names the place that is kept on the server: those who share it share the messages.
+   * `durable` names the place that is kept on the server: those who share it share the messages. Without it the
+   * caller gets all the messages that the stream keeps, again after each reconnect, and they need no ack.
    * The handler must not throw; it is not waited for.
    */
   async consume(
     kind: MessageKind,
-    durable: string,
+    durable: string | undefined,
     signal: AbortSignal,
     handler: (message: BusMessage) => void,
   ): Promise<void> {
@@ -126,21 +129,15 @@ export class Bus {
 
   async #consumeOnce(
     kind: MessageKind,
-    durable: string,
+    durable: string | undefined,
     signal: AbortSignal,
     handler: (message: BusMessage) => void,
   ): Promise<void> {
     const connection = this.#connection.current();
     const stream = streams[kind];
     const manager = await jetstreamManager(connection);
-    await manager.consumers.add(stream, {
-      durable_name: durable,
-      ack_policy: AckPolicy.Explicit,
-      deliver_policy: DeliverPolicy.All,
-      ack_wait: ACK_WAIT_MS * 1_000_000,
-      max_ack_pending: 4096,
-    });
-    const consumer = await jetstream(connection).consumers.get(stream, durable);
+    const { name } = await manager.consumers.add(stream, consumerConfig(durable));
+    const consumer = await jetstream(connection).consumers.get(stream, name);
     const messages: ConsumerMessages = await consumer.consume({
       max_messages: 256,
       abort_on_missing_resource: true,
@@ -173,6 +170,24 @@ export class Bus {
       }
     }
   }
+}
+
+function consumerConfig(durable: string | undefined): Partial<ConsumerConfig> {
+  if (durable === undefined) {
+    return {
+      ack_policy: AckPolicy.None,
+      deliver_policy: DeliverPolicy.All,
+      inactive_threshold: UNUSED_CONSUMER_MS * 1_000_000,
+      mem_storage: true,
+    };
+  }
+  return {
+    durable_name: durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ACK_WAIT_MS * 1_000_000,
+    max_ack_pending: 4096,
+  };
 }
 
 function asBusMessage(message: JsMsg): BusMessage {

@@ -1,5 +1,5 @@
 /** Samples for tests and benchmarks: hosts with guests whose use is given, one period after the other. */
-import type { GuestSample, Sample } from "@kvm-governor/policy";
+import type { GuestSample, Host, Sample } from "@kvm-governor/policy";
 
 export const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
 export const OTHER_BOOT = "0b5a7a0e-0002-4000-8000-000000000002";
@@ -51,5 +51,28 @@ export function sampleOf(
     guests: [...guests],
     unreadable: [],
     ...rest,
+  };
+}
+
+/** Announcement of a host with one CPU for each of these NUMA nodes. */
+export function hostOf(host: string, nodes: readonly number[]): Host {
+  return {
+    schema: 1,
+    host,
+    name: host,
+    bootId: BOOT,
+    wallTimeMs: 1,
+    kernel: "6.12",
+    cgroupVersion: 2,
+    topology: nodes.map((node, cpu) => ({
+      cpu,
+      package: node,
+      node,
+      llc: nodes.indexOf(node),
+      core: cpu,
+      isolated: false,
+    })),
+    capabilities: [],
+    metrics: {},
   };
 }

@@ -10,7 +10,7 @@ import { DescriptorBudget } from "../descriptors.ts";
 import type { Locate } from "../guest-counters.ts";
 import { GuestSampler } from "../guest-sampler.ts";
 import { HostCounters } from "../host-counters.ts";
-import { Sampler } from "../sampler.ts";
+import { Sampler, type SamplerOptions } from "../sampler.ts";
 import { Sources } from "../sources.ts";
 
 export interface ThreadFigures {
@@ -75,7 +75,11 @@ export class FakeHost implements Disposable {
     return { procRoot: this.procRoot, budget, scratch: Buffer.alloc(SCRATCH_BYTES) };
   }
 
-  sampler(context = this.context(), locate: Locate = () => undefined): FakeSampler {
+  sampler(
+    context = this.context(),
+    locate: Locate = () => undefined,
+    memoryOf?: SamplerOptions["memoryOf"],
+  ): FakeSampler {
     const nowMs = (): number => this.nowMs;
     const sources = new Sources(nowMs);
     const guests = new GuestSampler({ context, locate, sources, nowMs });
@@ -85,7 +89,14 @@ export class FakeHost implements Disposable {
       sources,
     );
     const clocks = { bootTimeUs: () => this.nowMs * 1000, wallTimeMs: () => 1_700_000_000_000 };
-    const sampler = new Sampler({ host: "h1", bootId: "00000000-1111", guests, hostCounters, clocks });
+    const sampler = new Sampler({
+      host: "h1",
+      bootId: "00000000-1111",
+      guests,
+      hostCounters,
+      clocks,
+      ...(memoryOf !== undefined && { memoryOf }),
+    });
     return { sampler, guests, sources };
   }
 
