@@ -29,3 +29,4 @@ export { isSystemdHost } from "./cgroup/systemd.ts";
 export { threadsOfGroup } from "./cgroup/ownership.ts";
 export * from "./controls/index.ts";
 export * from "./journal/index.ts";
+export * from "./audit/index.ts";

@@ -26,6 +26,7 @@ function memory(
       if (refused(write)) throw Object.assign(new Error("refused"), { code: "EINVAL", errno: -22 });
       files.set(write.key, write.text);
     },
+    matches: () => false,
     forget: () => undefined,
     close: () => undefined,
   };

@@ -18,11 +18,13 @@ export interface WriteResult {
  * Writes in order. After a failure the rest of the same setting is left alone: a quota that was refused must not be followed by
  * the period that belongs to it. Other settings go on.
  * @param forbidden why nothing may be written any more; asked before each write, since a process may be frozen between two
+ * @param witness told of each write right after it was made or refused
  */
 export async function executeWrites(
   writes: readonly Write[],
   io: ControlIo,
   forbidden: () => string | undefined = () => undefined,
+  witness?: (result: WriteResult) => void,
 ): Promise<WriteResult[]> {
   const failed = new Set<string>();
   const results: WriteResult[] = [];
@@ -45,7 +47,9 @@ export async function executeWrites(
     }
     // The kernel may have set the affinity itself, when the cpuset before it was written.
     if (write.op === "affinity" && result.old === write.text) continue;
-    results.push(await attempt(result, io, () => failed.add(chain)));
+    const made = await attempt(result, io, () => failed.add(chain));
+    witness?.(made);
+    results.push(made);
   }
   return results;
 }
