@@ -40,6 +40,18 @@ describe("making writes", () => {
     expect([...io.files.values()]).toEqual(["5000"]);
   });
 
+  it("takes nothing from one vCPU where another did not get what it was to get", async () => {
+    const io = memory(({ target }) => target === "vcpu 0");
+    const writes: Write[] = [quota("9000"), { ...quota("1000", "vcpu 1"), takes: true }];
+    const results = await executeWrites(writes, io);
+    expect(results.map(({ code }) => code)).toEqual(["EINVAL", "SKIPPED"]);
+    expect(io.files.size).toBe(0);
+    expect((await executeWrites(writes.toReversed(), io)).map(({ code }) => code)).toEqual([
+      undefined,
+      "EINVAL",
+    ]);
+  });
+
   it("stops at once when writing is forbidden in between", async () => {
     const io = memory();
     let asked = 0;
