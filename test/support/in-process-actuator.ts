@@ -42,6 +42,8 @@ export const scratchDir = (): string => mkdtempSync(path.join(tmpdir(), `kvmgov-
 
 export class InProcessActuator implements AsyncDisposable {
   readonly dir: string;
+  /** In memory, as /run is on a host. */
+  readonly #runDir = mkdtempSync(path.join("/dev/shm", `kvmgov-in-process-${process.pid}-`));
   readonly actuator: Actuator;
   readonly audit: AuditLog;
   readonly #io: ControlIo;
@@ -58,7 +60,7 @@ export class InProcessActuator implements AsyncDisposable {
     this.#io = options.io ?? new KernelIo("write");
     this.#lock = new HostLock(dir);
     this.#journal = new Journal(dir, Date.now, options.journalFiles);
-    this.#journal.attach(new HoldingMark(dir, bootId));
+    this.#journal.attach(new HoldingMark(this.#runDir, bootId));
     const files = options.auditFiles ?? NODE_FILES;
     this.audit = new AuditLog({ stateDir: dir, nowMs: Date.now, files });
     const limits = limitsSchema.parse(options.limits ?? {});
@@ -79,7 +81,7 @@ export class InProcessActuator implements AsyncDisposable {
         onDrift: () => "reassert",
       },
       lock: this.#lock,
-      runDir: dir,
+      runDir: this.#runDir,
       handsOff: () => undefined,
       nowUs: bootTimeUs,
       guests: options.guests,
@@ -121,7 +123,7 @@ export class InProcessActuator implements AsyncDisposable {
     this.#processes.close();
     this.#io.close();
     this.#lock[Symbol.dispose]();
-    rmSync(this.dir, { recursive: true });
+    for (const made of [this.dir, this.#runDir]) rmSync(made, { recursive: true });
     if (!isAllBack) throw new Error("not every guest is as it was before");
   }
 }

@@ -31,7 +31,7 @@ import type {
 import type { DriftReport, GuestPlan } from "@kvm-governor/policy";
 import { DriftWatch } from "./drift-watch.ts";
 import { makeWrites, wouldWrite, type Planned, type Written } from "./guest-writes.ts";
-import { HeldValues } from "./held-values.ts";
+import { HeldValues, type Turn } from "./held-values.ts";
 import { limitPlan, type Bound, type LastChange, type LocalLimits } from "./limits/index.ts";
 
 /** What is the same for all guests of a host. */
@@ -107,6 +107,11 @@ export class GovernedGuest {
     return groups.flatMap((group) => group?.dir ?? []);
   }
 
+  /** Values that a tick without changes has to compare, in one turn or several. */
+  get valuesHeld(): number {
+    return this.#held?.count ?? 0;
+  }
+
   get entry(): JournalEntry | undefined {
     return this.#context.journal?.entry(this.#guest);
   }
@@ -122,19 +127,21 @@ export class GovernedGuest {
 
   /**
    * Takes the guest to its plan, as far as the local limits allow.
+   * @param turn which of the held values are compared, where nothing is to be changed
    * @param mayWrite why nothing may be written any more; asked right before the writes
    * @throws {JournalError} the baseline could not be kept: nothing was written
    * @throws {WriteForbiddenError} what `mayWrite` says
    */
   async apply(
     plan: GuestPlan,
-    generation: number,
+    { generation, turn }: { generation: number; turn: Turn },
     mayWrite: () => string | undefined,
   ): Promise<GuestOutcome> {
     const { io, limits, onDrift, journal } = this.#context;
     const under = { plan, guest: this.#guest, limits: limits(), onDrift: onDrift() };
     const held = this.#held;
-    if (held?.isFor(under) === true && held.stillHold(io)) return { ...NOTHING, verified: held.verified };
+    const unchanged = held?.isFor(under) === true ? held.verify(io, turn) : undefined;
+    if (unchanged !== undefined) return { ...NOTHING, ...unchanged };
     this.#held = undefined;
     let planned = this.#plan(plan);
     if (planned.writes.length > 0) {
@@ -148,9 +155,10 @@ export class GovernedGuest {
     const common = { ...NOTHING, verified: planned.wanted.length, drift, problems };
     if (writes.length === 0) {
       this.#drift.remember(planned.wanted, planned.values);
-      // While a limit binds, the next tick may allow more.
-      if (problems.length === 0 && drift.length === 0 && planned.writes.length === 0) {
-        this.#held = new HeldValues(under, planned.values, planned.wanted.length);
+      // Some limits let go with time, and what is left to somebody else is looked at closely.
+      const isSettled = problems.every(({ kind }) => kind !== "step" && kind !== "cool-down");
+      if (isSettled && drift.length === 0 && planned.writes.length === 0) {
+        this.#held = new HeldValues(under, planned.values, { wanted: planned.wanted, problems });
       }
       return common;
     }

@@ -4,6 +4,7 @@ import type { Guest, JournalEntry, LiveProcesses } from "@kvm-governor/linux";
 import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
 import { GovernedGuest, WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
 import type { GuestFinder } from "./guest-finder.ts";
+import { turnOf, type Turn } from "./held-values.ts";
 import { inOrder, isBaseline } from "./plan-order.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Restorer } from "./restorer.ts";
@@ -18,6 +19,7 @@ export interface HeldGuestsDeps {
 
 export class HeldGuests {
   readonly #deps: HeldGuestsDeps;
+  #ticks = 0;
   readonly #governed = new Map<string, GovernedGuest>();
 
   constructor(deps: HeldGuestsDeps) {
@@ -34,8 +36,9 @@ export class HeldGuests {
    * @param mayWrite why nothing may be written any more
    */
   async apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
-    for (const guest of inOrder(plan.guests))
-      await this.#applyGuest(guest, plan.generation, applied, mayWrite);
+    const held = [...this.#governed.values()].reduce((sum, { valuesHeld }) => sum + valuesHeld, 0);
+    const tick = { generation: plan.generation, turn: turnOf(this.#ticks++, held) };
+    for (const guest of inOrder(plan.guests)) await this.#applyGuest(guest, tick, applied, mayWrite);
     await this.#restoreOthers(plan, applied);
   }
 
@@ -61,7 +64,7 @@ export class HeldGuests {
 
   async #applyGuest(
     plan: GuestPlan,
-    generation: number,
+    tick: { generation: number; turn: Turn },
     applied: Applied,
     mayWrite: () => string | undefined,
   ): Promise<void> {
@@ -80,7 +83,7 @@ export class HeldGuests {
         if (entry !== undefined) await this.#restore(entry, applied, "the plan leaves it as it was found");
         return;
       }
-      const outcome = await governed.apply(plan, generation, mayWrite);
+      const outcome = await governed.apply(plan, tick, mayWrite);
       applied.verified += outcome.verified;
       applied.writes.push(...outcome.writes);
       applied.drift.push(...outcome.drift);

@@ -2,9 +2,9 @@
  * What a guest that is as its plan wants it must read, byte for byte: a tick that changes nothing compares raw bytes of open files and
  * decodes none of them.
  */
-import { affinityTid, type ControlIo, type Guest, type Values } from "@kvm-governor/linux";
+import { affinityTid, type ControlIo, type Guest, type Values, type WantedValue } from "@kvm-governor/linux";
 import type { GuestPlan } from "@kvm-governor/policy";
-import { isSamePlan, type LocalLimits } from "./limits/index.ts";
+import { isSamePlan, type Bound, type LocalLimits } from "./limits/index.ts";
 
 export interface HeldUnder {
   plan: GuestPlan;
@@ -13,20 +13,57 @@ export interface HeldUnder {
   onDrift: "reassert" | "respect";
 }
 
+export interface HeldOutcome {
+  /** Values that the plan speaks about and that were compared; others that are compared bound them. */
+  verified: number;
+  /** What binds as long as plan and values stay the same. */
+  problems: readonly Bound[];
+}
+
+/** Which part of the values is looked at: all of them in `turns` ticks. */
+export interface Turn {
+  turn: number;
+  turns: number;
+}
+
+/** Values that are compared in a tick that changes nothing: 3 ms or so. Hosts with more held values compare them in turns. */
+const VALUES_A_TICK = 1000;
+
+/** @param held values that are held on the whole host */
+export const turnOf = (tick: number, held: number): Turn => ({
+  turn: tick,
+  turns: Math.max(1, Math.ceil(held / VALUES_A_TICK)),
+});
+
+interface Expected {
+  key: string;
+  bytes: Buffer;
+  /** Whether the plan speaks about it; the others bound what it speaks about. */
+  isWanted: boolean;
+}
+
 export class HeldValues {
   readonly #under: HeldUnder;
-  readonly #keys: readonly string[];
-  readonly #expected: readonly Buffer[];
-  /** Values that the plan speaks about; the others bound them. */
-  readonly verified: number;
+  readonly #problems: readonly Bound[];
+  readonly #expected: readonly Expected[];
 
-  constructor(under: HeldUnder, values: Values, verified: number) {
+  constructor(
+    under: HeldUnder,
+    values: Values,
+    { wanted, problems }: { wanted: readonly WantedValue[]; problems: readonly Bound[] },
+  ) {
     this.#under = under;
-    this.#keys = [...values.keys()];
-    this.#expected = [...values].map(([key, text]) =>
-      Buffer.from(affinityTid(key) === undefined ? `${text}\n` : text),
-    );
-    this.verified = verified;
+    this.#problems = problems;
+    const wantedKeys = new Set(wanted.map(({ key }) => key));
+    this.#expected = [...values].map(([key, text]) => ({
+      key,
+      bytes: Buffer.from(affinityTid(key) === undefined ? `${text}\n` : text),
+      isWanted: wantedKeys.has(key),
+    }));
+  }
+
+  get count(): number {
+    return this.#expected.length;
   }
 
   /** Whether these values are what is wanted now, too. */
@@ -40,12 +77,14 @@ export class HeldValues {
     );
   }
 
-  /** Whether the kernel still has all of them. */
-  stillHold(io: ControlIo): boolean {
-    const keys = this.#keys;
-    for (let at = 0; at < keys.length; at++) {
-      if (!io.matches(keys[at] as string, this.#expected[at] as Buffer)) return false;
+  /** Compares a turn's part with the kernel's. @returns undefined where one of them is not there any more */
+  verify(io: ControlIo, { turn, turns }: Turn): HeldOutcome | undefined {
+    let verified = 0;
+    for (let at = turn % turns; at < this.#expected.length; at += turns) {
+      const { key, bytes, isWanted } = this.#expected[at] as Expected;
+      if (!io.matches(key, bytes)) return undefined;
+      if (isWanted) verified++;
     }
-    return true;
+    return { verified, problems: this.#problems };
   }
 }
