@@ -32,7 +32,7 @@ type State = Record<string, string>;
 
 /** Long enough for a test machine under load to apply a few plans, short enough to wait for. */
 const WAKE_TTL_MS = 2000;
-const RESTART_PART = 0.08;
+const RESTART_PART = 0.15;
 const AIMED_PART = 0.9;
 
 export class CrashTrials {
@@ -76,7 +76,7 @@ export class CrashTrials {
     const random = this.#random;
     const signal = random.pick(["SIGKILL", "SIGSTOP"] as const);
     const rescue = random.pick<Rescue>(
-      signal === "SIGSTOP" ? ["guard", "wake"] : ["guard", "restart", "kvmgov restore"],
+      signal === "SIGSTOP" ? ["guard", "guard", "wake"] : ["guard", "restart", "kvmgov restore"],
     );
     const actuator = await this.#bench.actuator(this.#libvirt);
     await waitFor("the actuator's bus", 10_000, async () =>
@@ -85,7 +85,7 @@ export class CrashTrials {
     const ttlMs = rescue === "wake" ? WAKE_TTL_MS : 60_000;
     await this.#strike(actuator, signal, ttlMs);
     const trial: Trial = { signal, rescue, moment: this.#moment(), different: [] };
-    if (rescue !== "wake" && random.next() < RESTART_PART) trial.restarted = await this.#restartGuest();
+    if (random.next() < RESTART_PART && rescue !== "wake") trial.restarted = await this.#restartGuest();
     await this.#rescue(rescue, actuator);
     const after = this.#state();
     const names = new Set([...Object.keys(after), ...Object.keys(this.#untouched)]);

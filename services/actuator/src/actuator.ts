@@ -113,6 +113,7 @@ export class Actuator {
     return this.#enqueue(async () => {
       if (this.#stopped) return;
       this.#lookForGuests();
+      this.#guests.refresh();
       this.#guests.forgetDeparted();
       if (this.#isExpired()) await this.#fire("expired");
       await this.#takeBackByHand();
@@ -126,7 +127,11 @@ export class Actuator {
    */
   async stop(): Promise<boolean> {
     this.#stopped = true;
-    await this.#enqueue(() => this.#fire("stopped"));
+    await this.#enqueue(() => {
+      this.#lookForGuests();
+      this.#guests.refresh();
+      return this.#fire("stopped");
+    });
     await this.#publisher.done(LAST_REPORT_MS_MAX);
     removeHeartbeat(this.#deps.runDir);
     return this.guestsHeld === 0;

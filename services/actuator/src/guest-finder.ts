@@ -38,6 +38,11 @@ export class GuestFinder {
     });
   }
 
+  /** The guest as last seen. */
+  get(uuid: string): Guest | undefined {
+    return this.#guests.get(uuid);
+  }
+
   /** Why a guest that runs is not to be touched, or undefined. */
   exemption(uuid: string): Exemption | undefined {
     const guest = this.#guests.get(uuid);

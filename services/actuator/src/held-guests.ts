@@ -54,6 +54,17 @@ export class HeldGuests {
     return meant.length;
   }
 
+  /** Takes in what changed about the guests since they were last looked at, also between two plans. */
+  refresh(): void {
+    const { finder, reporter } = this.#deps;
+    for (const [uuid, governed] of this.#governed) {
+      const now = finder.get(uuid);
+      if (now === undefined || !isSameRun(now, governed.guest)) continue;
+      reporter.attempt(`refresh ${uuid}`, () => governed.refresh(now));
+      reporter.rebased(now, governed.takeRebased());
+    }
+  }
+
   forgetDeparted(): void {
     const { processes, restorer } = this.#deps;
     restorer.forgetDeparted((guest) => processes.runs(guest));
@@ -77,7 +88,7 @@ export class HeldGuests {
       const found = finder.find(plan);
       if ("reason" in found) return skip(found.code, found.reason);
       const governed = this.#governedAs(found);
-      reporter.rebased(plan, governed.takeRebased());
+      reporter.rebased(found, governed.takeRebased());
       if (isBaseline(plan)) {
         const { entry } = governed;
         if (entry !== undefined) await this.#restore(entry, applied, "the plan leaves it as it was found");

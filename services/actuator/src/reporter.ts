@@ -57,13 +57,13 @@ export class Reporter {
   }
 
   /** libvirt was told to change something about a guest that is held. */
-  rebased(plan: GuestPlan, changes: readonly BaselineReport[]): void {
+  rebased(guest: { name: string; uuid: string }, changes: readonly BaselineReport[]): void {
     for (const { target, setting, file, old, new: now } of changes) {
       this.#metrics.baselineChanges.inc({ setting });
-      const fields = { guest: plan.name, uuid: plan.uuid, target, setting, file, old, new: now };
+      const fields = { guest: guest.name, uuid: guest.uuid, target, setting, file, old, new: now };
       this.#log.info(
         { event: "baseline-changed", ...fields },
-        `guest ${plan.name}: libvirt was told to change ${setting} of ${target}: it goes back to ${now} from now on, not to ${old}`,
+        `guest ${guest.name}: libvirt was told to change ${setting} of ${target}: it goes back to ${now} from now on, not to ${old}`,
       );
     }
   }
