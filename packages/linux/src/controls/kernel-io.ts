@@ -12,6 +12,8 @@ import { affinityTid, type Values, type Write } from "./write.ts";
 export interface ControlIo {
   /** Raw bytes of a control file (newline included), or a thread's CPU list; undefined where it is gone. */
   read(key: string): string | undefined;
+  /** Whether `read` would give exactly these bytes; cheaper, where nothing needs to be decoded. */
+  matches(key: string, expected: Buffer): boolean;
   /** @throws Error with `code` and `errno` where the kernel refuses */
   write(write: Write): void | Promise<void>;
   /** Closes what is open below groups whose guest is gone. */
@@ -57,6 +59,19 @@ export class KernelIo implements ControlIo {
       if (!isGone(error)) throw error;
       this.#drop(key);
       return undefined;
+    }
+  }
+
+  matches(key: string, expected: Buffer): boolean {
+    // Affinities are not files.
+    if (key.startsWith("affinity ")) return this.read(key) === expected.toString("utf8");
+    try {
+      const length = readSync(this.#descriptor(key), this.#buffer, 0, expected.length + 1, 0);
+      return length === expected.length && this.#buffer.compare(expected, 0, length, 0, length) === 0;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      this.#drop(key);
+      return false;
     }
   }
 
