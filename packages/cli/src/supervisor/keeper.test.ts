@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { Child } from "./child.ts";
 import { Keeper } from "./keeper.ts";
@@ -35,6 +36,10 @@ describe("Child", () => {
   it("ends a process that is frozen", async () => {
     const child = node(forever);
     child.kill("SIGSTOP");
+    // A signal that ends it, and arrives before it stands still, ends it at once.
+    while (!readFileSync(`/proc/${child.pid}/stat`, "utf8").includes(") T ")) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
     expect(await child.stop(100)).toEqual({ code: null, signal: "SIGKILL" });
   });
 
