@@ -13,7 +13,7 @@ import { withLock } from "./lock.js";
 import { run } from "./run.js";
 
 /** @typedef {{ path: string, args: string[], env: NodeJS.ProcessEnv }} Program how to start a program: its file, first arguments, and environment */
-/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose"} ToolSet */
+/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host"} ToolSet */
 /** @typedef {{ has: string, package: string }} Need a program name, or an absolute path, and the package it is in */
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
@@ -42,10 +42,15 @@ const SETS = {
     { has: "amtool", package: "prometheus-alertmanager" },
   ],
   compose: [{ has: "docker-compose", package: "docker-compose" }],
+  "v2-host": [
+    { has: "mmdebstrap", package: "mmdebstrap" },
+    { has: "mke2fs", package: "e2fsprogs" },
+    { has: "qemu-system-x86_64", package: "qemu-system-x86" },
+  ],
 };
 
 /** Programs that look for their files in /usr whatever the environment says: they see the tree laid over it. */
-const FIXED_PATHS = ["prometheus-alertmanager"];
+const FIXED_PATHS = ["prometheus-alertmanager", "mmdebstrap"];
 
 /** The toolbox cannot give what was asked of it; the message says what to do. */
 export class ToolboxError extends Error {

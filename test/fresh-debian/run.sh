@@ -10,9 +10,10 @@ if [ -z "$tree" ]; then
   tree=$(mktemp -d)
   trap 'rm -rf --one-file-system "$tree"' EXIT
 fi
-command -v mmdebstrap >/dev/null || { echo "mmdebstrap is missing: apt-get install mmdebstrap" >&2; exit 1; }
+
 
 if [ ! -x "$tree/usr/bin/node" ]; then
+  command -v mmdebstrap >/dev/null || { echo "mmdebstrap is missing: apt-get install mmdebstrap" >&2; exit 1; }
   echo "making a fresh Debian tree in $tree"
   sources=$(find /etc/apt/sources.list /etc/apt/sources.list.d -type f 2>/dev/null | head -n 1)
   mmdebstrap --quiet --variant=minbase --include=ca-certificates,libstdc++6 bookworm "$tree" "$sources"

@@ -1,8 +1,10 @@
 /** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
 import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { auditCommand } from "./commands/audit.ts";
 import { demo } from "./commands/demo.ts";
 import { restoreCommand } from "./commands/restore.ts";
+import { resumeCommand } from "./commands/resume.ts";
 import { up } from "./commands/up.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
@@ -35,6 +37,22 @@ program
   .option("--state-dir <dir>", "where the baselines are kept")
   .option("--json", "print the report as one JSON line")
   .action(finish(restoreCommand));
+
+program
+  .command("resume")
+  .description("let the manager go on with guests that `kvmgov restore` took back while it ran")
+  .option("--guest <name or UUID>", "this guest only")
+  .option("--state-dir <dir>", "where the baselines are kept")
+  .action(finish(resumeCommand));
+
+program
+  .command("audit")
+  .description("what was written to the kernel, when, by which plan and why")
+  .option("--guest <name or UUID>", "this guest only")
+  .option("--since <time>", "from then on: 15m, 2h, 7d ago, or a date")
+  .option("--json", "print the records as JSON lines")
+  .option("--state-dir <dir>", "where the audit is kept")
+  .action(finish(auditCommand));
 
 program
   .command("demo")

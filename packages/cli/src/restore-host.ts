@@ -8,6 +8,8 @@ export interface RestorePlaces {
   libvirtRunDir: string;
   /** Name or UUID of one guest; absent: all. */
   guest?: string;
+  /** Why, for the audit. */
+  reason?: string;
 }
 
 /** @throws {HostLockedError} an actuator runs; {JournalError} the journal cannot be read or written */
@@ -16,13 +18,15 @@ export function restoreHost({
   runDir,
   libvirtRunDir,
   guest,
+  reason,
 }: RestorePlaces): Promise<RestoreReport> {
   const guests = (): readonly Guest[] => {
     using watcher = new GuestWatcher({ libvirtRunDir });
     watcher.refresh();
     return watcher.inventory.guests;
   };
-  return restore({ stateDir, runDir, guests, ...(guest === undefined ? {} : { guest }) });
+  const options = { ...(guest !== undefined && { guest }), ...(reason !== undefined && { reason }) };
+  return restore({ stateDir, runDir, guests, ...options });
 }
 
 /** Whether nothing is left that differs from what was there before us. */

@@ -30,3 +30,4 @@ export { threadsOfGroup } from "./cgroup/ownership.ts";
 export * from "./controls/index.ts";
 export * from "./journal/index.ts";
 export * from "./memory/memory-nodes.ts";
+export * from "./audit/index.ts";

@@ -62,6 +62,10 @@ describe("loadConfig", () => {
     expect(loadConfig(schema, { env: { KVMGOV_CONFIG: file("beta: 9\n") } }).beta).toBe(9);
   });
 
+  it("takes an empty variable for none, as Compose gives those that are not set", () => {
+    expect(loadConfig(schema, { env: { KVMGOV_CONFIG: "", KVMGOV_BETA: "" } }).beta).toBe(5);
+  });
+
   it("takes an empty file for an empty configuration", () => {
     expect(loadConfig(schema, { env: {}, file: file("# nothing\n") }).beta).toBe(5);
   });

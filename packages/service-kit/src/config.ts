@@ -21,13 +21,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
  */
 export function loadConfig<Shape extends z.ZodRawShape>(
   schema: z.ZodObject<Shape>,
-  { env, file = env["KVMGOV_CONFIG"] }: { env: Environment; file?: string | undefined },
+  { env, file = env["KVMGOV_CONFIG"] || undefined }: { env: Environment; file?: string | undefined },
 ): z.output<z.ZodObject<Shape>> {
   const document = file === undefined ? undefined : readYaml(file);
   const fromFile = document === undefined ? {} : plainObject(document.value.toJS(), file ?? "");
   const fromEnv = environmentValues(schema, env);
   const result = z.strictObject(schema.shape).safeParse({ ...fromFile, ...fromEnv });
-  if (result.success) return result.data as z.output<z.ZodObject<Shape>>;
+  if (result.success) return result.data;
   throw new ConfigError(describe(result.error, { env: fromEnv, file, document }), { cause: result.error });
 }
 

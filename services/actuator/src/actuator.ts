@@ -2,16 +2,16 @@
  * The loop: takes plans, applies the newest, and goes back to the baseline when none comes. All work on the kernel is done in one
  * row, never two things at once.
  */
-import { isSameRun, removeHeartbeat, startTimeOf, writeHeartbeat } from "@kvm-governor/linux";
-import type { Guest, GuestRun, HostLock, JournalEntry } from "@kvm-governor/linux";
-import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
+import { removeHeartbeat, writeHeartbeat } from "@kvm-governor/linux";
+import type { HandsOff, HostLock, LiveProcesses } from "@kvm-governor/linux";
+import type { Applied, Plan } from "@kvm-governor/policy";
 import type { Logger } from "@kvm-governor/service-kit";
 import { emptyReport } from "./applied-report.ts";
-import { GovernedGuest, WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
+import type { GovernContext } from "./governed-guest.ts";
 import { GuestFinder, type GuestFinderDeps } from "./guest-finder.ts";
+import { HeldGuests } from "./held-guests.ts";
 import type { ActuatorMetrics } from "./metrics.ts";
 import { PlanInbox, type Followed } from "./plan-inbox.ts";
-import { inOrder, isBaseline } from "./plan-order.ts";
 import { Publisher } from "./publisher.ts";
 import { Reporter } from "./reporter.ts";
 import { lockProblem, Restorer } from "./restorer.ts";
@@ -19,9 +19,14 @@ import { lockProblem, Restorer } from "./restorer.ts";
 export interface ActuatorDeps extends GuestFinderDeps {
   host: string;
   context: GovernContext;
+  processes: LiveProcesses;
   /** Absent in a dry run: nothing is written, so others need not be kept out. */
   lock: HostLock | undefined;
   runDir: string;
+  /** What an operator wants left alone; looks again when it is asked. */
+  handsOff: () => HandsOff | undefined;
+  /** CLOCK_BOOTTIME in microseconds until which guests may stay held that an earlier run left held. */
+  adoptedUntilUs?: number | undefined;
   /** CLOCK_BOOTTIME in microseconds. */
   nowUs: () => number;
   planTtlMsMax: () => number;
@@ -30,31 +35,41 @@ export interface ActuatorDeps extends GuestFinderDeps {
   log: Logger;
 }
 
+type FireReason = NonNullable<Applied["switchFired"]>;
+
 /** Longest turn of the loop, in milliseconds: who stands guard hears from it four times a second. */
 export const TURN_MS_MAX = 250;
 
 /** How long the last report may take, in milliseconds. */
 const LAST_REPORT_MS_MAX = 3000;
 
+const WHY: Record<FireReason, string> = {
+  expired: "no plan came within its time to live",
+  stopped: "the actuator stops",
+  operator: "an operator took everything back",
+};
+
 export class Actuator {
   readonly #deps: ActuatorDeps;
   readonly #reporter: Reporter;
-  readonly #restorer: Restorer;
   readonly #finder: GuestFinder;
+  readonly #guests: HeldGuests;
   readonly #publisher: Publisher;
-  readonly #governed = new Map<string, GovernedGuest>();
   readonly #inbox = new PlanInbox();
   /** The plan that is followed is void, and all guests are back at their baseline or on the way. */
-  #fired = false;
+  #fired: FireReason | undefined;
   #stopped = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(deps: ActuatorDeps) {
     this.#deps = deps;
-    this.#reporter = new Reporter(deps.log, deps.metrics);
-    this.#restorer = new Restorer(deps.context, deps.lock, this.#reporter);
+    const { context, processes } = deps;
+    const reporter = new Reporter(deps.log, deps.metrics);
+    const restorer = new Restorer(context, deps.lock, reporter);
+    this.#reporter = reporter;
     this.#finder = new GuestFinder(deps);
-    this.#publisher = new Publisher(deps.publish, this.#reporter);
+    this.#guests = new HeldGuests({ context, finder: this.#finder, restorer, reporter, processes });
+    this.#publisher = new Publisher(deps.publish, reporter);
   }
 
   get plan(): { generation: number; sequence: number; expiresAtUs: number } | undefined {
@@ -65,7 +80,7 @@ export class Actuator {
   }
 
   get guestsHeld(): number {
-    return this.#restorer.entries().length;
+    return this.#guests.count;
   }
 
   /** Time between two turns that the present plan asks for, in milliseconds. */
@@ -98,8 +113,11 @@ export class Actuator {
     return this.#enqueue(async () => {
       if (this.#stopped) return;
       this.#lookForGuests();
-      this.#forgetDeparted();
+      this.#guests.refresh();
+      this.#guests.forgetDeparted();
       if (this.#isExpired()) await this.#fire("expired");
+      await this.#takeBackByHand();
+      this.#deps.context.audit?.release();
     });
   }
 
@@ -109,10 +127,24 @@ export class Actuator {
    */
   async stop(): Promise<boolean> {
     this.#stopped = true;
-    await this.#enqueue(() => this.#fire("stopped"));
+    await this.#enqueue(() => {
+      this.#lookForGuests();
+      this.#guests.refresh();
+      return this.#fire("stopped");
+    });
     await this.#publisher.done(LAST_REPORT_MS_MAX);
     removeHeartbeat(this.#deps.runDir);
     return this.guestsHeld === 0;
+  }
+
+  /**
+   * Takes no more plans and leaves guests held for the next actuator. Whoever stands guard takes them back when the plan
+   * expires before there is one: the last heartbeat says when.
+   */
+  async leave(): Promise<void> {
+    this.#stopped = true;
+    await this.#enqueue(async () => this.#beat(undefined, true));
+    await this.#publisher.done(LAST_REPORT_MS_MAX);
   }
 
   #enqueue(task: () => Promise<void>): Promise<void> {
@@ -122,9 +154,14 @@ export class Actuator {
     return run;
   }
 
+  #voidAtUs(): number | undefined {
+    return this.plan?.expiresAtUs ?? this.#deps.adoptedUntilUs;
+  }
+
   #isExpired(): boolean {
-    const isVoid = this.plan !== undefined && this.#deps.nowUs() >= this.plan.expiresAtUs;
-    return isVoid && (!this.#fired || this.guestsHeld > 0);
+    const voidAtUs = this.#voidAtUs();
+    const isVoid = voidAtUs !== undefined && this.#deps.nowUs() >= voidAtUs;
+    return isVoid && (this.#fired === undefined || this.guestsHeld > 0);
   }
 
   /** What keeps writes from being made, asked right before each batch: the process may have been frozen in between. */
@@ -134,10 +171,10 @@ export class Actuator {
   }
 
   /** Said before a plan is applied, too: who freezes in the middle of it must be missed. */
-  #beat(holding = this.guestsHeld > 0): void {
+  #beat(holding = this.guestsHeld > 0, isLeft = false): void {
     const { runDir, nowUs } = this.#deps;
-    const expiresAtUs = this.#fired ? undefined : this.plan?.expiresAtUs;
-    const beat = { pid: process.pid, bootTimeUs: nowUs(), holding };
+    const expiresAtUs = this.#fired === undefined ? this.#voidAtUs() : undefined;
+    const beat = { pid: process.pid, bootTimeUs: nowUs(), holding, ...(isLeft && { isLeft }) };
     this.#reporter.attempt("heartbeat", () =>
       writeHeartbeat(runDir, { ...beat, ...(expiresAtUs !== undefined && { expiresAtUs }) }),
     );
@@ -147,97 +184,43 @@ export class Actuator {
     this.#reporter.attempt("discovery", () => this.#finder.look());
   }
 
-  #forgetDeparted(): void {
-    const { context } = this.#deps;
-    const runs = ({ pid, startTime }: GuestRun): boolean =>
-      startTimeOf(context.roots.procRoot, pid) === startTime;
-    this.#restorer.forgetDeparted(runs);
-    for (const [uuid, governed] of this.#governed) if (!runs(governed.guest)) this.#release(uuid, governed);
-  }
-
-  #release(uuid: string, governed: GovernedGuest): void {
-    this.#deps.context.io.forget(governed.dirs);
-    this.#reporter.forget(uuid);
-    this.#governed.delete(uuid);
-  }
-
   async #applyPending(): Promise<void> {
-    const isFirst = this.#inbox.followed === undefined || this.#fired;
+    const isFirst = this.#inbox.followed === undefined || this.#fired !== undefined;
     const followed = this.#inbox.take();
     if (followed === undefined || this.#stopped) return;
-    if (isFirst) this.#reporter.following(followed.plan);
-    this.#fired = false;
+    if (isFirst && this.#fired !== "operator") this.#reporter.following(followed.plan);
+    if (this.#fired !== "operator") this.#fired = undefined;
     this.#beat(this.#deps.context.journal !== undefined);
     const applied = this.#emptyReport(followed.plan);
     if (!this.#finder.knows(followed.plan)) this.#lookForGuests();
-    for (const plan of inOrder(followed.plan.guests)) await this.#applyGuest(plan, followed, applied);
-    await this.#restoreOthers(followed.plan, applied);
-    applied.readBackAtUs = this.#deps.nowUs();
-    this.#deps.metrics.latency.observe((applied.readBackAtUs - applied.sequence) / 1e6);
-    this.#publisher.publish(applied);
+    await this.#guests.apply(followed.plan, applied, () => this.#mayWrite(followed));
+    this.#deps.context.audit?.release();
+    this.#deps.metrics.latency.observe((this.#deps.nowUs() - applied.sequence) / 1e6);
+    this.#send(applied);
   }
 
-  /** One guest's failure never stops another's. */
-  async #applyGuest(plan: GuestPlan, followed: Followed, applied: Applied): Promise<void> {
-    const skip = (code: string, reason: string): void => {
-      this.#reporter.skipped(plan, code, reason);
-      applied.skipped.push({ guest: plan.uuid, name: plan.name, reason: reason.slice(0, 1024) });
-    };
-    try {
-      const found = this.#finder.find(plan);
-      if ("reason" in found) return skip(found.code, found.reason);
-      const governed = this.#governedAs(found);
-      if (isBaseline(plan)) {
-        if (governed.entry !== undefined) await this.#restore(governed.entry, applied);
-        return;
-      }
-      const outcome = await governed.apply(plan, followed.plan.generation, () => this.#mayWrite(followed));
-      applied.verified += outcome.verified;
-      applied.writes.push(...outcome.writes);
-      applied.drift.push(...outcome.drift);
-      this.#reporter.applied(plan, outcome, this.#deps.context.journal === undefined);
-    } catch (error) {
-      const code = error instanceof WriteForbiddenError ? "forbidden" : "failed";
-      skip(code, (error as Error).message);
-    }
+  /** An operator's word holds until it is taken back, whatever plans come. */
+  async #takeBackByHand(): Promise<void> {
+    const isAll = this.#deps.handsOff()?.isAll === true;
+    if (isAll && (this.#fired !== "operator" || this.guestsHeld > 0)) return this.#fire("operator");
+    if (!isAll && this.#fired === "operator") this.#fired = "expired";
+    const applied = this.#emptyReport(this.plan);
+    if ((await this.#guests.restoreByHand(applied)) > 0) this.#send(applied);
   }
 
-  #governedAs(guest: Guest): GovernedGuest {
-    const known = this.#governed.get(guest.uuid);
-    if (known !== undefined && isSameRun(known.guest, guest)) {
-      known.refresh(guest);
-      return known;
-    }
-    if (known !== undefined) this.#release(guest.uuid, known);
-    const governed = new GovernedGuest(guest, this.#deps.context);
-    this.#governed.set(guest.uuid, governed);
-    return governed;
-  }
-
-  /** Guests that are held, and that the plan does not speak about, or that it should not. */
-  async #restoreOthers(plan: Plan, applied: Applied): Promise<void> {
-    const planned = new Set(plan.guests.map(({ uuid }) => uuid));
-    for (const entry of this.#restorer.entries()) {
-      const { uuid } = entry.guest;
-      if (!planned.has(uuid) || this.#finder.isExempt(uuid)) await this.#restore(entry, applied);
-    }
-  }
-
-  async #restore(entry: JournalEntry, applied: Applied): Promise<void> {
-    const isDone = await this.#restorer.restore(entry, applied);
-    const governed = this.#governed.get(entry.guest.uuid);
-    if (isDone && governed !== undefined) this.#release(entry.guest.uuid, governed);
-  }
-
-  async #fire(reason: "expired" | "stopped"): Promise<void> {
-    const isFirst = !this.#fired || reason === "stopped";
-    this.#fired = true;
+  async #fire(reason: FireReason): Promise<void> {
+    const isFirst = this.#fired !== reason || reason === "stopped";
+    this.#fired = reason;
     const held = this.guestsHeld;
-    if (isFirst && (reason === "expired" || held > 0)) this.#reporter.fired(reason, held);
+    if (isFirst && (reason !== "stopped" || held > 0)) this.#reporter.fired(reason, WHY[reason], held);
     const applied: Applied = { ...this.#emptyReport(this.plan), switchFired: reason };
-    for (const entry of this.#restorer.entries()) await this.#restore(entry, applied);
+    await this.#guests.restoreAll(applied, WHY[reason]);
+    if (isFirst) this.#send(applied);
+  }
+
+  #send(applied: Applied): void {
     applied.readBackAtUs = this.#deps.nowUs();
-    if (isFirst) this.#publisher.publish(applied);
+    this.#publisher.publish(applied);
   }
 
   #emptyReport(plan: Pick<Plan, "generation" | "sequence"> | undefined): Applied {

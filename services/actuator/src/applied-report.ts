@@ -11,9 +11,12 @@ const BYTES_MAX = MESSAGE_BYTES_MAX - 4096;
 export function boundedReport(applied: Applied): Applied {
   if (isSmall(applied)) return applied;
   let report = { ...applied, writes: applied.writes.filter(({ error }) => error !== undefined) };
-  while (!isSmall(report) && report.writes.length + report.drift.length + report.skipped.length > 0) {
+  const isEmpty = ({ writes, drift, skipped, limits = [] }: Applied): boolean =>
+    writes.length + drift.length + skipped.length + limits.length === 0;
+  while (!isSmall(report) && !isEmpty(report)) {
     report = {
       ...report,
+      ...(report.limits && { limits: half(report.limits) }),
       writes: half(report.writes),
       drift: half(report.drift),
       skipped: half(report.skipped),

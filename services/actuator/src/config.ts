@@ -1,11 +1,16 @@
 import { hostServiceShape, listenAddress } from "@kvm-governor/service-kit";
 import { z } from "zod";
+import { limitsSchema } from "./limits/index.ts";
 
-export const limitsSchema = z.strictObject({
-  /** Least bandwidth of one vCPU, in cores: no plan goes below it. */
-  floorCores: z.number().min(0).max(1).default(0.05),
-  /** Longest that a plan holds without being renewed, in milliseconds, whatever it says itself. */
-  planTtlMsMax: z.int().min(200).max(86_400_000).default(600_000),
+const auditSchema = z.strictObject({
+  /** Size at which the audit file is put aside, in bytes. */
+  bytesMax: z
+    .int()
+    .min(4096)
+    .max(2 ** 40)
+    .default(16 * 2 ** 20),
+  /** Audit files kept, the present one included. */
+  filesMax: z.int().min(1).max(1000).default(8),
 });
 
 export const actuatorSchema = z.object({
@@ -16,6 +21,12 @@ export const actuatorSchema = z.object({
   neverTouch: z.array(z.string().min(1).max(1024)).max(10_000).default([]),
   /** What to do about a value that somebody else wrote over ours: write it again, or leave it until the plan changes. */
   onDrift: z.enum(["reassert", "respect"]).default("reassert"),
+  /**
+   * What happens to guests when it ends: `restore` takes them back; `keep`, for an upgrade, leaves them held for the next one,
+   * but only while something else stands guard and would take them back when the plan expires.
+   */
+  onStop: z.enum(["restore", "keep"]).default("restore"),
+  audit: auditSchema.prefault({}),
   /** Says what it would write and writes nothing. */
   dryRun: z.boolean().default(false),
 });

@@ -1,21 +1,23 @@
 /** One guest that plans speak about: reads what is there, writes differences, remembers what it wrote. */
 import {
+  bandwidthOf,
   boundKeys,
   captureBaseline,
-  executeWrites,
   locateGuest,
   placesOf,
   planWrites,
-  readBack,
+  ratioOf,
   readValues,
+  rebaseOn,
   reportedFile,
-  reportOf,
   settableKeys,
   startTimeOf,
   threadsOfGroup,
   withoutNewline,
 } from "@kvm-governor/linux";
 import type {
+  AuditLog,
+  BaselineChange,
   CgroupMounts,
   ControlIo,
   Guest,
@@ -23,16 +25,14 @@ import type {
   Journal,
   JournalEntry,
   KernelRoots,
-  Limits,
-  PlannedWrites,
-  PlanProblem,
   Values,
   Write,
-  WriteResult,
 } from "@kvm-governor/linux";
-import type { DriftReport, GuestPlan, WriteReport } from "@kvm-governor/policy";
+import type { DriftReport, GuestPlan } from "@kvm-governor/policy";
 import { DriftWatch } from "./drift-watch.ts";
-import { settingChanges, type SettingChange } from "./setting-changes.ts";
+import { makeWrites, wouldWrite, type Planned, type Written } from "./guest-writes.ts";
+import { HeldValues, type Turn } from "./held-values.ts";
+import { limitPlan, type Bound, type LastChange, type LocalLimits } from "./limits/index.ts";
 
 /** What is the same for all guests of a host. */
 export interface GovernContext {
@@ -43,20 +43,24 @@ export interface GovernContext {
   hasSystemd: boolean;
   /** Absent in a dry run. */
   journal?: Journal;
-  limits: () => Limits;
+  audit?: AuditLog;
+  limits: () => LocalLimits;
+  onlineCpus: () => readonly number[];
+  /** Monotonic time in milliseconds. */
+  nowMs: () => number;
   /** Whether another's write is written over again, or left until the plan changes. */
   onDrift: () => "reassert" | "respect";
 }
 
-export interface GuestOutcome {
+export interface GuestOutcome extends Omit<Written, "after"> {
   /** Values compared with the kernel's. */
   verified: number;
-  results: readonly WriteResult[];
-  writes: readonly WriteReport[];
   drift: readonly DriftReport[];
-  problems: readonly PlanProblem[];
-  changes: readonly SettingChange[];
+  problems: readonly Bound[];
 }
+
+/** A first value that libvirt was told to change; `file` as reports name it. */
+export type BaselineReport = Omit<BaselineChange, "key"> & { guest: string; file: string };
 
 /** The writes were planned, and must not be made any more. */
 export class WriteForbiddenError extends Error {
@@ -64,8 +68,16 @@ export class WriteForbiddenError extends Error {
 }
 
 const CONTROLLERS = ["cpu", "cpuset"] as const;
+const NOTHING: Omit<GuestOutcome, "verified"> = {
+  drift: [],
+  problems: [],
+  results: [],
+  writes: [],
+  changes: [],
+};
 
-type Planned = PlannedWrites & { values: Values; places: GuestPlaces };
+/** A plan within the local limits, as writes. */
+type Limited = Planned & { plan: GuestPlan; bounds: readonly Bound[] };
 
 export class GovernedGuest {
   #guest: Guest;
@@ -73,6 +85,9 @@ export class GovernedGuest {
   readonly #context: GovernContext;
   readonly #drift = new DriftWatch();
   #valuesSeen = 0;
+  #held: HeldValues | undefined;
+  #last: LastChange | undefined;
+  readonly #rebased: BaselineReport[] = [];
 
   constructor(guest: Guest, context: GovernContext) {
     this.#guest = guest;
@@ -92,27 +107,42 @@ export class GovernedGuest {
     return groups.flatMap((group) => group?.dir ?? []);
   }
 
+  /** Values that a tick without changes has to compare, in one turn or several. */
+  get valuesHeld(): number {
+    return this.#held?.count ?? 0;
+  }
+
   get entry(): JournalEntry | undefined {
     return this.#context.journal?.entry(this.#guest);
   }
 
-  /** The same run of the guest, as last discovered: threads come and go. */
+  /** The same run of the guest, as last discovered: threads come and go, and its configuration may change. */
   refresh(guest: Guest): void {
-    if (guest !== this.#guest) this.#places = undefined;
+    if (guest === this.#guest) return;
+    const before = this.#guest;
+    this.#places = undefined;
     this.#guest = guest;
+    this.#rebase(before);
   }
 
   /**
-   * Takes the guest to its plan.
+   * Takes the guest to its plan, as far as the local limits allow.
+   * @param turn which of the held values are compared, where nothing is to be changed
    * @param mayWrite why nothing may be written any more; asked right before the writes
    * @throws {JournalError} the baseline could not be kept: nothing was written
    * @throws {WriteForbiddenError} what `mayWrite` says
    */
   async apply(
     plan: GuestPlan,
-    generation: number,
+    { generation, turn }: { generation: number; turn: Turn },
     mayWrite: () => string | undefined,
   ): Promise<GuestOutcome> {
+    const { io, limits, onDrift, journal } = this.#context;
+    const under = { plan, guest: this.#guest, limits: limits(), onDrift: onDrift() };
+    const held = this.#held;
+    const unchanged = held?.isFor(under) === true ? held.verify(io, turn) : undefined;
+    if (unchanged !== undefined) return { ...NOTHING, ...unchanged };
+    this.#held = undefined;
     let planned = this.#plan(plan);
     if (planned.writes.length > 0) {
       // Somebody may have joined a group since it was looked at: only the guest's own are written to.
@@ -121,19 +151,25 @@ export class GovernedGuest {
     }
     const drift = this.#driftReports(planned, generation);
     const writes = planned.writes.filter((write) => !this.#drift.isLeft(write));
-    const common = { verified: planned.wanted.length, drift, problems: planned.problems };
+    const problems = [...planned.bounds, ...planned.problems];
+    const common = { ...NOTHING, verified: planned.wanted.length, drift, problems };
     if (writes.length === 0) {
       this.#drift.remember(planned.wanted, planned.values);
-      return { ...common, results: [], writes: [], changes: [] };
+      // Some limits let go with time, and what is left to somebody else is looked at closely.
+      const isSettled = problems.every(({ kind }) => kind !== "step" && kind !== "cool-down");
+      if (isSettled && drift.length === 0 && planned.writes.length === 0) {
+        this.#held = new HeldValues(under, planned.values, { wanted: planned.wanted, problems });
+      }
+      return common;
     }
-    if (this.#context.journal === undefined) return { ...common, ...this.#wouldWrite(planned, writes) };
-    this.#keepBaseline(writes, planned.places);
+    if (journal === undefined) return { ...common, ...wouldWrite(planned, writes, plan) };
+    this.#keepBaseline(writes, planned.places, journal);
     const forbidden = mayWrite();
     if (forbidden !== undefined) throw new WriteForbiddenError(forbidden);
-    return { ...common, ...(await this.#write(planned, writes, mayWrite)) };
+    return { ...common, ...(await this.#write(planned, writes, generation, mayWrite)) };
   }
 
-  #plan(plan: GuestPlan): Planned {
+  #plan(wish: GuestPlan): Limited {
     const { io, limits } = this.#context;
     let places = (this.#places ??= this.#locate());
     let values = readValues(io, [...settableKeys(places), ...boundKeys(places)]);
@@ -143,14 +179,33 @@ export class GovernedGuest {
       values = readValues(io, [...settableKeys(places), ...boundKeys(places)]);
     }
     this.#valuesSeen = values.size;
-    const baseline = this.#baseline();
-    const planned = planWrites({ plan, places, values, baseline, limits: limits() });
+    const { plan, bounds } = this.#limit(wish, places, values);
+    const planned = planWrites({ plan, places, values, baseline: this.#baseline(), limits: limits() });
     return {
       ...planned,
       writes: planned.writes.filter((write) => this.#isSameThread(write)),
       values,
       places,
+      plan,
+      bounds,
     };
+  }
+
+  #limit(wish: GuestPlan, places: GuestPlaces, values: Values): ReturnType<typeof limitPlan> {
+    const { limits, onlineCpus, nowMs } = this.#context;
+    const now = new Map(
+      [...places.bandwidth].map(([index, { version, dir }]) => {
+        const state = bandwidthOf(version, dir, values);
+        return [index, state === undefined ? Infinity : ratioOf(state)] as const;
+      }),
+    );
+    return limitPlan(wish, {
+      limits: limits(),
+      now,
+      onlineCpus,
+      last: this.#last,
+      nowMs: nowMs(),
+    });
   }
 
   #locate(): GuestPlaces {
@@ -177,60 +232,74 @@ export class GovernedGuest {
   }
 
   #driftReports(planned: Planned, generation: number): DriftReport[] {
-    const isRespected = this.#context.onDrift() === "respect";
+    const { onDrift, audit } = this.#context;
+    const { uuid, name } = this.#guest;
+    const isRespected = onDrift() === "respect";
     return this.#drift
       .look(planned.wanted, planned.values, { generation, isRespected })
-      .map(({ file, ...drift }) => ({
-        guest: this.#guest.uuid,
-        file: reportedFile(file, planned.places.mountPoints),
-        ...drift,
-      }));
+      .map(({ file, ...drift }) => {
+        const { target, setting, applied, found } = drift;
+        const reason = isRespected
+          ? "somebody else wrote it; left until the plan changes"
+          : "somebody else wrote it";
+        const common = { guest: uuid, name, target, setting, file, generation, reason };
+        audit?.record({ event: "drift", ...common, old: applied, new: found });
+        return { guest: uuid, file: reportedFile(file, planned.places.mountPoints), ...drift };
+      });
   }
 
-  #keepBaseline(writes: readonly Write[], places: GuestPlaces): void {
-    const { io, roots, bootId, journal } = this.#context;
-    if (journal === undefined) return;
+  #keepBaseline(writes: readonly Write[], places: GuestPlaces, journal: Journal): void {
+    const { io, roots, bootId } = this.#context;
     const context = { io, procRoot: roots.procRoot, bootId };
     const record = captureBaseline(this.#guest, writes, places, this.entry, context);
-    if (record === undefined) return;
-    journal.keep(record);
+    if (record !== undefined) journal.keep(record);
   }
 
   async #write(
-    planned: Planned,
+    planned: Limited,
     writes: readonly Write[],
-    mayWrite: () => string | undefined,
-  ): Promise<Pick<GuestOutcome, "results" | "writes" | "changes">> {
-    const { io } = this.#context;
-    const { places } = planned;
-    const results = readBack(await executeWrites(writes, io, mayWrite), io);
-    const after = readValues(io, settableKeys(places));
+    generation: number,
+    forbidden: () => string | undefined,
+  ): Promise<Omit<Written, "after">> {
+    const { io, audit, nowMs } = this.#context;
+    const { plan, wanted } = planned;
+    const { after, ...written } = await makeWrites(planned, writes, {
+      io,
+      audit,
+      plan,
+      generation,
+      forbidden,
+    });
+    const { results } = written;
     const failed = new Set(results.filter(({ error }) => error !== undefined).map(({ write }) => write.key));
     this.#drift.remember(
-      planned.wanted.filter(({ key }) => !failed.has(key)),
+      wanted.filter(({ key }) => !failed.has(key)),
       after,
     );
-    return {
-      results,
-      writes: results.map((result) => reportOf(result, this.#guest.uuid, places.mountPoints)),
-      changes: settingChanges(places, planned.values, after),
-    };
+    if (this.#last === undefined || this.#last.plan !== plan) this.#last = { plan, atMs: nowMs() };
+    return written;
   }
 
-  #wouldWrite(
-    planned: Planned,
-    writes: readonly Write[],
-  ): Pick<GuestOutcome, "results" | "writes" | "changes"> {
-    const { places, values } = planned;
-    const results = writes.map((write) => ({ write, old: values.get(write.key) ?? "" }));
-    return {
-      results,
-      writes: results.map((result) => reportOf(result, this.#guest.uuid, places.mountPoints)),
-      changes: settingChanges(
-        places,
-        values,
-        new Map([...values, ...writes.map((w) => [w.key, w.text] as const)]),
-      ),
-    };
+  /** What libvirt was told to change about the guest is what the guest goes back to from now on. */
+  #rebase(before: Guest): void {
+    const { io, journal, audit, onlineCpus } = this.#context;
+    const { entry } = this;
+    if (journal === undefined || entry === undefined) return;
+    const places = (this.#places ??= this.#locate());
+    const rebased = rebaseOn({ before, after: this.#guest, entry, places, io, onlineCpus: onlineCpus() });
+    if (rebased === undefined) return;
+    journal.rebase(rebased.record);
+    this.#held = undefined;
+    const { uuid, name } = this.#guest;
+    for (const { key, ...change } of rebased.changes) {
+      const reason = "libvirt was told to change it: restoring goes to this value from now on";
+      audit?.record({ event: "baseline", guest: uuid, name, file: key, reason, ...change });
+      this.#rebased.push({ guest: uuid, file: reportedFile(key, places.mountPoints), ...change });
+    }
+  }
+
+  /** Changes of the baseline since this was asked last. */
+  takeRebased(): BaselineReport[] {
+    return this.#rebased.splice(0);
   }
 }

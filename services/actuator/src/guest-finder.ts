@@ -1,18 +1,19 @@
 /** Which running guest a plan means, and whether it may be touched. */
-import { isSameRun, startTimeOf, type Guest } from "@kvm-governor/linux";
+import { isSameRun, type Guest, type LiveProcesses } from "@kvm-governor/linux";
 import type { GuestPlan, Plan } from "@kvm-governor/policy";
+import type { Exemption } from "./exemption.ts";
 
 export interface GuestFinderDeps {
-  procRoot: string;
+  processes: Pick<LiveProcesses, "runs">;
   /** Guests that run now; looks again when it is asked. */
   guests: () => readonly Guest[];
   /** Why a guest is never written to, or undefined. */
-  exemption: (guest: Guest) => string | undefined;
+  exemption: (guest: Guest) => Exemption | undefined;
 }
 
 /** Why a guest of a plan is not touched; `code` for metrics. */
 export interface NotFound {
-  code: "gone" | "restarted" | "exempt";
+  code: "gone" | "restarted" | Exemption["code"];
   reason: string;
 }
 
@@ -37,16 +38,22 @@ export class GuestFinder {
     });
   }
 
-  isExempt(uuid: string): boolean {
+  /** The guest as last seen. */
+  get(uuid: string): Guest | undefined {
+    return this.#guests.get(uuid);
+  }
+
+  /** Why a guest that runs is not to be touched, or undefined. */
+  exemption(uuid: string): Exemption | undefined {
     const guest = this.#guests.get(uuid);
-    return guest !== undefined && this.#deps.exemption(guest) !== undefined;
+    return guest && this.#deps.exemption(guest);
   }
 
   /** The guest that the plan was made for, in this very run. */
   find(plan: GuestPlan): Guest | NotFound {
     const guest = this.#guests.get(plan.uuid);
     if (guest === undefined) return { code: "gone", reason: "no such guest runs here" };
-    if (startTimeOf(this.#deps.procRoot, guest.pid) !== guest.startTime) {
+    if (!this.#deps.processes.runs(guest)) {
       return { code: "gone", reason: `process ${guest.pid} is gone` };
     }
     if (!isSameRun(guest, plan)) {
@@ -54,6 +61,6 @@ export class GuestFinder {
       return { code: "restarted", reason };
     }
     const exemption = this.#deps.exemption(guest);
-    return exemption === undefined ? guest : { code: "exempt", reason: exemption };
+    return exemption ?? guest;
   }
 }

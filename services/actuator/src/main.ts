@@ -8,11 +8,13 @@ import {
   Journal,
   KERNEL_ROOTS,
   KernelIo,
+  LiveProcesses,
   PolicyFile,
   readBootId,
   readCgroupMounts,
   restore,
-  type RestoreReport,
+  TopologyReader,
+  type Guest,
 } from "@kvm-governor/linux";
 import { connectBus, loadConfig, Readiness, runService, startPages } from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
@@ -21,8 +23,10 @@ import { Actuator } from "./actuator.ts";
 import { actuatorSchema, type ActuatorConfig } from "./config.ts";
 import { exemptionOf } from "./exemption.ts";
 import { createMetrics, exposeState } from "./metrics.ts";
+import { Operator } from "./operator.ts";
 import { readOnlyReason, runBefore } from "./permission.ts";
 import { runLoop } from "./run-loop.ts";
+import { adoptableUntil, end, openAudit, report } from "./start-and-end.ts";
 
 await runService("actuator", async ({ log, signal, onReload }) => {
   let config = loadConfig(actuatorSchema, { env: process.env });
@@ -37,21 +41,37 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   };
   const policy = new PolicyFile(config.policyFile);
   policy.read();
-  const exemption = (guest: Parameters<typeof exemptionOf>[0]) =>
-    exemptionOf(guest, { rules: policy.rules, neverTouch: config.neverTouch });
+  const operator = new Operator(config.stateDir, log);
+  const exemption = (guest: Guest) =>
+    exemptionOf(guest, {
+      rules: policy.rules,
+      neverTouch: config.neverTouch,
+      rollOutPercent: config.limits.rollOutPercent,
+      handsOff: operator.last,
+    });
 
+  const registry = new Registry();
+  const metrics = createMetrics(registry);
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
-  if (lock !== undefined) {
+  const audit = lock === undefined ? undefined : openAudit(config, log, metrics);
+  const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootTimeUs());
+  if (lock !== undefined && adoptedUntilUs === undefined) {
     const restorable = () => guests().filter((guest) => exemption(guest) === undefined);
-    report(log, await restore({ ...config, guests: restorable, lock }));
+    const reason = "left by an earlier run of the actuator";
+    report(log, await restore({ ...config, guests: restorable, lock, audit, reason }));
   }
   const journal = lock === undefined ? undefined : new Journal(config.stateDir, Date.now);
   journal?.attach(new HoldingMark(config.runDir, bootId));
+  if (adoptedUntilUs !== undefined) {
+    const held = journal?.size ?? 0;
+    log.info({ event: "adopted", guests: held }, `goes on with ${held} guests that the run before left held`);
+  }
   // Restoring and the dead-man's switch must not wait behind the guests: this thread runs before theirs, for a moment each time.
   if (why === undefined) runBefore(log);
   const io = new KernelIo(why === undefined ? "write" : "read");
+  const processes = new LiveProcesses(KERNEL_ROOTS.procRoot);
+  const topology = new TopologyReader(KERNEL_ROOTS.sysRoot);
 
-  const registry = new Registry();
   const readiness = new Readiness();
   const bus = connectBus({
     url: config.natsUrl,
@@ -64,7 +84,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   });
   const actuator = new Actuator({
     host: config.hostId,
-    procRoot: KERNEL_ROOTS.procRoot,
+    processes,
     context: {
       io,
       roots: KERNEL_ROOTS,
@@ -72,24 +92,29 @@ await runService("actuator", async ({ log, signal, onReload }) => {
       bootId,
       hasSystemd: isSystemdHost(),
       ...(journal !== undefined && { journal }),
+      ...(audit !== undefined && { audit }),
       limits: () => config.limits,
+      onlineCpus: () => topology.read().usable,
+      nowMs: () => performance.now(),
       onDrift: () => config.onDrift,
     },
     lock,
     runDir: config.runDir,
+    handsOff: () => operator.read(),
+    adoptedUntilUs,
     nowUs: bootTimeUs,
     guests,
     exemption,
     planTtlMsMax: () => config.limits.planTtlMsMax,
     publish: (applied) => bus.publish("applied", config.hostId, applied),
-    metrics: createMetrics(registry),
+    metrics,
     log,
   });
   exposeState(registry, {
     nowUs: bootTimeUs,
     plan: () => actuator.plan,
     guestsHeld: () => actuator.guestsHeld,
-    openFiles: () => io.openCount,
+    openFiles: () => io.openCount + processes.openCount,
     dryRun: why !== undefined,
   });
   const pages = await startPages({ listen: config.listen, title: "actuator", registry, readiness, log });
@@ -98,48 +123,29 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   });
 
   await runLoop({ actuator, bus, host: config.hostId, signal, log, readiness });
-  const isAllBack = await actuator.stop();
+  const isDone = await end(actuator, config, log);
   await pages.close();
   await bus.close();
   journal?.dispose();
+  audit?.release();
   io.close();
+  processes.close();
   watcher.close();
-  if (!isAllBack) throw new Error("not every guest is as it was before; `kvmgov restore` tries again");
+  if (!isDone) throw new Error("not every guest is as it was before; `kvmgov restore` tries again");
 });
 
 /** Policy, limits and lists can change while it runs; an invalid file keeps the old ones. */
 function reload(config: ActuatorConfig, policy: PolicyFile, log: Logger): ActuatorConfig {
   try {
-    const { limits, neverTouch, onDrift } = loadConfig(actuatorSchema, { env: process.env });
+    const { limits, neverTouch, onDrift, onStop } = loadConfig(actuatorSchema, { env: process.env });
     policy.read();
     log.info({ event: "reloaded" }, "policy and limits were read again");
-    return { ...config, limits, neverTouch, onDrift };
+    return { ...config, limits, neverTouch, onDrift, onStop };
   } catch (error) {
     log.error(
       { event: "reload-failed", err: error },
       `the old policy and limits stay: ${(error as Error).message}`,
     );
     return config;
-  }
-}
-
-/** What an earlier run had left behind. */
-function report(log: Logger, { guests, journal, lost, unknown }: RestoreReport): void {
-  if (journal.damage.length > 0) {
-    const text = `the journal was damaged and is kept as ${journal.keptAside}`;
-    log.error({ event: "journal-damaged", damage: journal.damage, keptAside: journal.keptAside }, text);
-  }
-  if (lost) {
-    log.error(
-      { event: "journal-lost", unknown },
-      "first values were lost: guests go back to their configuration",
-    );
-  }
-  for (const { guest, outcome, notes } of guests) {
-    const fields = { guest: guest.name, uuid: guest.uuid, outcome, notes };
-    if (outcome === "failed")
-      log.error({ event: "restore-failed", ...fields }, `guest ${guest.name} is not as it was`);
-    else
-      log.info({ event: "restored", ...fields }, `guest ${guest.name}: left by an earlier run, ${outcome}`);
   }
 }

@@ -73,7 +73,7 @@ export function createMetrics(registry: Registry) {
     }),
     planProblems: new Counter({
       name: "kvmgov_actuator_plan_problems_total",
-      help: "Settings not applied to the letter: raised to the local floor, cut to outer bounds, or impossible",
+      help: "Settings not applied to the letter, by what was in the way: a local limit (floor, ceiling, host-cpus, step, cool-down), bounds of the group above, or impossible",
       labelNames: ["kind", "setting"],
       registers,
     }),
@@ -93,6 +93,17 @@ export function createMetrics(registry: Registry) {
       name: "kvmgov_actuator_drift_total",
       help: "Values found that were neither what was applied nor what is wanted, by setting",
       labelNames: ["setting"],
+      registers,
+    }),
+    baselineChanges: new Counter({
+      name: "kvmgov_actuator_baseline_changes_total",
+      help: "First values that libvirt was told to change while they were held, by setting",
+      labelNames: ["setting"],
+      registers,
+    }),
+    auditFailures: new Counter({
+      name: "kvmgov_actuator_audit_failures_total",
+      help: "Writes that the audit could not take (they were made all the same)",
       registers,
     }),
     switchFired: new Counter({

@@ -1,5 +1,6 @@
 import { accessSync, constants } from "node:fs";
 import { setPriority } from "node:os";
+import { join } from "node:path";
 import type { CgroupMounts } from "@kvm-governor/linux";
 import type { Logger } from "@kvm-governor/service-kit";
 
@@ -28,9 +29,10 @@ export function readOnlyReason(mounts: CgroupMounts): string | undefined {
     : "control groups are mounted read-only";
 }
 
-function isWritable(path: string): boolean {
+/** Asks for a control file: the directory itself is 0555, which only CAP_DAC_OVERRIDE may write. */
+function isWritable(mountPoint: string): boolean {
   try {
-    accessSync(path, constants.W_OK);
+    accessSync(join(mountPoint, "cgroup.procs"), constants.W_OK);
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

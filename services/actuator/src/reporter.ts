@@ -1,9 +1,10 @@
 /** What the actuator says, in the log and in its metrics. What stays as it is, is said once. */
 import type { GuestRestore } from "@kvm-governor/linux";
-import type { GuestPlan, Plan } from "@kvm-governor/policy";
+import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
 import type { Logger } from "@kvm-governor/service-kit";
 import type { Refusal } from "./acceptance.ts";
-import type { GuestOutcome } from "./governed-guest.ts";
+import type { BaselineReport, GuestOutcome } from "./governed-guest.ts";
+import { reasonText } from "./guest-writes.ts";
 import type { ActuatorMetrics } from "./metrics.ts";
 
 const WHAT = { "quota-changed": "quota", "weight-changed": "weight", "cpus-changed": "CPUs" };
@@ -55,6 +56,18 @@ export class Reporter {
     else this.#changed(plan, outcome);
   }
 
+  /** libvirt was told to change something about a guest that is held. */
+  rebased(guest: { name: string; uuid: string }, changes: readonly BaselineReport[]): void {
+    for (const { target, setting, file, old, new: now } of changes) {
+      this.#metrics.baselineChanges.inc({ setting });
+      const fields = { guest: guest.name, uuid: guest.uuid, target, setting, file, old, new: now };
+      this.#log.info(
+        { event: "baseline-changed", ...fields },
+        `guest ${guest.name}: libvirt was told to change ${setting} of ${target}: it goes back to ${now} from now on, not to ${old}`,
+      );
+    }
+  }
+
   restored(restored: GuestRestore): void {
     const { guest, outcome, notes, writes } = restored;
     this.#metrics.restores.inc({ outcome });
@@ -75,10 +88,10 @@ export class Reporter {
     }
   }
 
-  fired(reason: "expired" | "stopped", held: number): void {
+  /** @param why in words */
+  fired(reason: NonNullable<Applied["switchFired"]>, why: string, held: number): void {
     this.#metrics.switchFired.inc({ reason });
     const event = reason === "expired" ? "dead-mans-switch" : "taking-back";
-    const why = reason === "expired" ? "no plan came within the time to live" : "the actuator stops";
     this.#log[reason === "expired" ? "warn" : "info"](
       { event, reason, guests: held },
       `${why}: ${held} guests go back to what they had before`,
@@ -163,6 +176,3 @@ export class Reporter {
     return true;
   }
 }
-
-const reasonText = (plan: GuestPlan): string =>
-  plan.reasons.map(({ text }) => text).join("; ") || "no reason given";

@@ -25,17 +25,24 @@ export class Restorer {
     return this.#context.journal?.entries() ?? [];
   }
 
+  get count(): number {
+    return this.#context.journal?.size ?? 0;
+  }
+
   /**
    * Takes one guest back and adds what was written to the report. Never throws: what failed stays in the journal and is
    * tried again.
+   * @param reason for the audit
    * @returns whether nothing is left to do for it
    */
-  async restore(entry: JournalEntry, applied: Applied): Promise<boolean> {
-    const { io, roots, bootId, journal } = this.#context;
+  async restore(entry: JournalEntry, applied: Applied, reason: string): Promise<boolean> {
+    const { io, roots, bootId, journal, audit } = this.#context;
+    const generation = applied.generation === 0 ? {} : { generation: applied.generation };
     try {
       const problem = lockProblem(this.#lock);
       if (problem !== undefined) throw new WriteForbiddenError(problem);
-      const restored = await restoreGuest(entry, { io, procRoot: roots.procRoot, bootId });
+      const context = { io, procRoot: roots.procRoot, bootId, audit, reason, ...generation };
+      const restored = await restoreGuest(entry, context);
       if (restored.outcome !== "failed") journal?.close(entry.guest, restored.outcome);
       this.#reporter.restored(restored);
       applied.verified += restored.verified;

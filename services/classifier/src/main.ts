@@ -35,6 +35,8 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   log.level = config.logLevel;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  // Gauges that are named like counters: promtool refuses them.
+  for (const kind of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
   const settings = reloadableSettings(config, log, metrics, onReload);

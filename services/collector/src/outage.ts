@@ -1,10 +1,13 @@
-/** Counts what is lost from the first failure to the next success, so that each outage is said once, not at every tick. */
+/**
+ * Counts what is lost from the first failure to the next success, so that each outage is said once, not at every tick; and
+ * at the second loss, since at a start the first sample is often there before those who take it.
+ */
 export class Outage {
   #lost = 0;
 
-  /** @returns whether it is the first of this outage */
+  /** @returns whether this outage is to be said now */
   add(): boolean {
-    return this.#lost++ === 0;
+    return ++this.#lost === 2;
   }
 
   /** @returns how many were lost */

@@ -65,7 +65,8 @@ async function announce(governor: Governor, tell: (line: string) => void): Promi
   while (governor.urls.size < 3) await new Promise((resolve) => setTimeout(resolve, 50));
   tell("");
   tell("kvm-governor is up. Ctrl-C stops it and takes everything back.");
-  for (const [name, url] of [...governor.urls].toSorted()) tell(`  ${name.padEnd(10)} ${url}/metrics`);
+  for (const [name, url] of [...governor.urls].toSorted(([a], [b]) => a.localeCompare(b)))
+    tell(`  ${name.padEnd(10)} ${url}/metrics`);
   tell(`  lists      ${governor.urls.get("classifier")}/api/v1/hosts`);
   tell("");
   await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_GUESTS_MS));

@@ -106,7 +106,8 @@ async function perform(options: ExperimentOptions, play: Play): Promise<Outcome>
       beta,
       say,
       signal: inner,
-      startManager: () => Manager.start(stage, "tuned", options, say, fail, inner),
+      startManager: (declaredServices) =>
+        Manager.start(stage, "tuned", { ...options, declaredServices }, say, fail, inner),
     }),
   );
 

@@ -25,7 +25,8 @@ export interface HeldBeforeOptions {
   cpus: readonly number[];
   checkPeriodMs: number;
   beta: number;
-  startManager: () => Promise<Manager>;
+  /** A guest that is pinned one vCPU to one CPU is left alone unless it is declared: these are to be. */
+  startManager: (declaredServices: readonly string[]) => Promise<Manager>;
   say: (line: string) => void;
   signal: AbortSignal;
 }
@@ -33,7 +34,7 @@ export interface HeldBeforeOptions {
 export async function runHeldBefore(options: HeldBeforeOptions): Promise<HeldBefore> {
   const { stage, say, signal } = options;
   const { scientific } = stage;
-  await tune(stage, options.cpus);
+  const pinned = await tune(stage, options.cpus);
   const baseline = takeSnapshot(stage.actors.map(snapshotGuest));
   say(
     `  quota of ${QUOTA} of each vCPU and weight ${SHARES} set on scientific, pc pinned, web given an affinity`,
@@ -42,11 +43,14 @@ export async function runHeldBefore(options: HeldBeforeOptions): Promise<HeldBef
   const meter = new GuestMeter(scientific.guest.vcpuTids);
   try {
     const before = await coresWhileBusy(scientific, meter, signal);
-    const manager = await options.startManager();
-    const moved = await promote(options, manager, meter).finally(async () => {
+    const manager = await options.startManager(pinned);
+    let moved;
+    try {
+      moved = await promote(options, manager, meter);
+    } finally {
       scientific.guest.load.setLoad(0);
       await manager.stop();
-    });
+    }
     const left = differences(baseline, takeSnapshot(stage.actors.map(snapshotGuest)));
     for (const difference of left) say(`  NOT as before: ${difference}`);
     return {
@@ -68,7 +72,8 @@ export function snapshotGuest({ name, guest }: Actor): {
   return { name, pid: guest.pid, vcpuTids: guest.vcpuTids };
 }
 
-async function tune(stage: Stage, cpus: readonly number[]): Promise<void> {
+/** @returns names of the guests that it pinned */
+async function tune(stage: Stage, cpus: readonly number[]): Promise<string[]> {
   const { libvirt, scientific, actors } = stage;
   const quotaUs = QUOTA * PERIOD_US;
   const tuned = [`cpu_shares=${SHARES}`, `vcpu_period=${PERIOD_US}`, `vcpu_quota=${quotaUs}`];
@@ -78,6 +83,7 @@ async function tune(stage: Stage, cpus: readonly number[]): Promise<void> {
   if (pc !== undefined) await libvirt.virsh(["vcpupin", pc.name, "0", String(last), "--live"]);
   const webThread = actors.find(({ role }) => role === "web")?.guest.vcpuTids[0];
   if (webThread !== undefined) setAffinity(webThread, [first]);
+  return pc === undefined ? [] : [pc.name];
 }
 
 async function coresWhileBusy(actor: Actor, meter: GuestMeter, signal: AbortSignal): Promise<number> {

@@ -14,6 +14,8 @@ export interface ManagerSettings {
   preset: string;
   checkPeriodMs: number;
   beta: number;
+  /** Guests that the policy file declares to be services, by name; their class is not inferred. */
+  declaredServices?: readonly string[];
 }
 
 /** The manager did not come to work, or stopped working; the message holds what it said last. */
@@ -94,7 +96,7 @@ function options(
     settings: {
       // A file of this machine's own must not reach into the demo.
       CONFIG: write(path.join(stage.dir, "governor", `${name}.yaml`), "{}\n"),
-      POLICY_FILE: write(path.join(stage.dir, "governor", `${name}-policy.yaml`), policy(stage)),
+      POLICY_FILE: write(path.join(stage.dir, "governor", `${name}-policy.yaml`), policy(stage, settings)),
       HOST_ID,
       LOG_LEVEL: "info",
       PRESET: settings.preset,
@@ -109,9 +111,12 @@ function options(
  * Rules (JSON is YAML): every other guest of this machine is exempt. A rule by UUID ranks above the one by name, and so
  * does metadata: the web guests' promise stands there.
  */
-function policy(stage: Stage): string {
+function policy(stage: Stage, { declaredServices = [] }: ManagerSettings): string {
   const undeclared = stage.actors.filter(({ slaCores }) => slaCores === undefined);
-  const own = undeclared.map(({ guest }) => ({ match: { uuid: guest.uuid }, class: "auto" }));
+  const own = undeclared.map(({ name, guest }) => ({
+    match: { uuid: guest.uuid },
+    class: declaredServices.includes(name) ? "service" : "auto",
+  }));
   return JSON.stringify({ rules: [...own, { match: { name: "*" }, class: "exempt" }] });
 }
 

@@ -46,6 +46,8 @@ describe("the recorder", () => {
   it("does not count the time in which a busy guest was in the wrong list", () => {
     const { recorder, clock } = recorderAt(true);
     recorder.loadSet(scientific, 100, () => undefined);
+    clock.ms = 50;
+    recorder.settled(scientific); // says nothing where lists are to be had
     for (const [ms, member] of [
       [100, true],
       [200, false],
@@ -84,6 +86,8 @@ describe("the recorder", () => {
     clock.ms = 40;
     recorder.settled(web);
     clock.ms = 300;
+    recorder.loadSet(web, 0, () => undefined);
+    recorder.loadSet(web, 100, () => undefined);
     recorder.loadSet(web, 0, () => undefined);
     expect(recorder.record.bursts.get("web")?.map(({ from, to }) => [from.atMs, to.atMs])).toEqual([
       [40, 300],

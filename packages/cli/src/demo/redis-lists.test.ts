@@ -35,7 +35,7 @@ describe("the lists", () => {
   /** Answers each request with the next reply, one byte at a time. */
   async function serve(replies: string[]): Promise<{ url: string; asked: string[] }> {
     const asked: string[] = [];
-    server = createServer((socket) => {
+    const listening = createServer((socket) => {
       socket.on("data", (chunk) => {
         asked.push(String(chunk));
         const reply = replies.shift();
@@ -43,8 +43,9 @@ describe("the lists", () => {
         else for (const char of reply) socket.write(char);
       });
     });
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
-    return { url: `redis://127.0.0.1:${(server?.address() as AddressInfo).port}`, asked };
+    server = listening;
+    await new Promise<void>((resolve) => listening.listen(0, "127.0.0.1", resolve));
+    return { url: `redis://127.0.0.1:${(listening.address() as AddressInfo).port}`, asked };
   }
 
   it("are read with the password, from the keys of the host", async () => {

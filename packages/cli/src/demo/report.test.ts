@@ -86,4 +86,11 @@ describe("the summary", () => {
     expect(text).toContain("MISS promotedAfterPeriods never");
     expect(text).toContain("NOT shown: promotedAfterPeriods, webSlaRatio.");
   });
+
+  it("warns where other programs were at work, and only there", () => {
+    const disturbed = outcome();
+    disturbed.off = { ...off, hostCores: 0.5 };
+    expect(outcomeLines(disturbed).join("\n")).toContain("Other programs used 0.5 of 2 CPUs");
+    expect(outcomeLines(outcome()).join("\n")).not.toContain("Other programs");
+  });
 });

@@ -40,6 +40,8 @@ function figuresJson(figures: Figures, compare: (figure: Compared) => object): o
 }
 
 const LABEL_WIDTH = 46;
+/** Part of the host that other programs may use before the summary warns of them. */
+const DISTURBED_FROM = 0.1;
 
 /** The summary, for somebody who sees this for the first time. */
 export function outcomeLines(outcome: Outcome): string[] {
@@ -75,9 +77,17 @@ export function outcomeLines(outcome: Outcome): string[] {
       `in LIST_sc ${heldBefore.scientificCores.after ?? "(never there)"}.`,
     `While it was busy, everything that is no guest (kvm-governor, this demo, the host) used ${on.hostCores ?? "?"} cores.`,
     "",
-    missed.length === 0
-      ? "All of it was shown."
-      : `NOT shown: ${missed.map(({ what }) => what).join(", ")}. Other work on this machine may be the reason; see above.`,
+    missed.length === 0 ? "All of it was shown." : `NOT shown: ${missed.map(({ what }) => what).join(", ")}.`,
+    ...disturbance(outcome),
+  ];
+}
+
+/** Without the manager next to nothing runs but the guests: what else did is somebody else's work. */
+function disturbance({ off, cpus }: Outcome): string[] {
+  if (off.hostCores === null || off.hostCores <= DISTURBED_FROM * cpus) return [];
+  return [
+    `Other programs used ${off.hostCores} of ${cpus} CPUs in the run without kvm-governor: on a quiet machine these figures ` +
+      "mean more.",
   ];
 }
 

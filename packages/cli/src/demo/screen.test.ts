@@ -7,14 +7,17 @@ function screenWith(isTTY: boolean): { screen: Screen; text: () => string } {
   return { screen, text: () => written };
 }
 
-/** What a terminal shows after all of it: only the two controls that the screen uses. */
+const ESCAPE = "\u001b";
+
+/** What a terminal shows after all of it: only the control that the screen uses (go up N lines, clear from there). */
 function shown(text: string): string[] {
-  let lines: string[] = [];
-  for (const part of text.split(/(?=\u001b\[\d+A\r\u001b\[J)/)) {
-    const up = /^\u001b\[(\d+)A\r\u001b\[J/.exec(part);
-    const rest = part.slice(up?.[0].length ?? 0);
-    lines = lines.slice(0, lines.length - Number(up?.[1] ?? 0));
-    lines.push(...rest.split("\n").slice(0, -1));
+  const lines: string[] = [];
+  for (const [i, part] of text.split(`${ESCAPE}[J`).entries()) {
+    const [before = "", up] = part.split(ESCAPE);
+    lines.push(...before.split("\n").slice(0, -1));
+    const rows = Number(/^\[(\d+)A\r$/.exec(up ?? "")?.[1] ?? (up === undefined ? 0 : Number.NaN));
+    if (Number.isNaN(rows)) throw new Error(`unknown control in part ${i}: ${JSON.stringify(part)}`);
+    if (rows > 0) lines.splice(lines.length - rows);
   }
   return lines;
 }

@@ -8,6 +8,7 @@ import path from "node:path";
 import { tryLock } from "@kvm-governor/linux";
 import { ensureTools } from "../../../../scripts/lib/toolbox.js";
 import { Guard } from "./guard.ts";
+import { hostIdOf } from "./host-id.ts";
 import { Keeper } from "./keeper.ts";
 import { readLogLine } from "./narrator.ts";
 import type { LogEvent } from "./narrator.ts";
@@ -74,6 +75,7 @@ export class Governor extends EventEmitter<GovernorEvents> {
       compileCacheDir: path.join(options.stateDir, "compile-cache"),
       common: {
         ...options.settings,
+        HOST_ID: hostIdOf(options.settings["HOST_ID"] ?? process.env["KVMGOV_HOST_ID"], options.stateDir),
         STATE_DIR: options.stateDir,
         RUN_DIR: options.runDir,
         LIBVIRT_RUN_DIR: options.libvirtRunDir,

@@ -10,6 +10,7 @@ import { connect } from "node:net";
 import path from "node:path";
 import type { Tools } from "../../../../scripts/lib/toolbox.js";
 import { Child } from "./child.ts";
+import { beforeGuests } from "./priority.ts";
 
 /** User and group `nobody` and `nogroup` of Debian. */
 const NOBODY = 65534;
@@ -116,12 +117,13 @@ function startServer(
 ): Child {
   const program = tools.find(name);
   const drop = isRoot() ? ["--reuid", String(NOBODY), "--regid", String(NOBODY), "--clear-groups"] : [];
-  const child = new Child(
-    name,
-    "setpriv",
-    ["--no-new-privs", ...drop, "--pdeathsig", "KILL", program.path, ...program.args, ...args],
-    { env: program.env, stdio: ["pipe", "pipe", "pipe"], cwd: home },
-  );
+  const privileges = ["setpriv", "--no-new-privs", ...drop, "--pdeathsig", "KILL"] as const;
+  const [command, ...rest] = beforeGuests([...privileges, program.path, ...program.args, ...args]);
+  const child = new Child(name, command, rest, {
+    env: program.env,
+    stdio: ["pipe", "pipe", "pipe"],
+    cwd: home,
+  });
   child.feed(input.map((line) => `${line}\n`).join(""));
   return child;
 }

@@ -2,6 +2,7 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
+import { beforeGuests } from "./priority.ts";
 import type { BusAccess, StoreAccess } from "./servers.ts";
 
 export type ServiceName = "collector" | "classifier" | "actuator";
@@ -34,14 +35,11 @@ export function startService(name: ServiceName, settings: ServiceSettings, liste
   };
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: settings.compileCacheDir };
   for (const [key, value] of Object.entries(given)) if (value !== undefined) env[`KVMGOV_${key}`] = value;
-  return new Child(
-    name,
-    process.execPath,
-    [...NODE_FLAGS, path.join(root, "services", name, "src/main.ts")],
-    {
-      env,
-      cwd: root,
-      stdio: ["ignore", "pipe", "pipe", "ipc"],
-    },
-  );
+  const main = path.join(root, "services", name, "src/main.ts");
+  const [command, ...args] = beforeGuests([process.execPath, ...NODE_FLAGS, main]);
+  return new Child(name, command, args, {
+    env,
+    cwd: root,
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
+  });
 }

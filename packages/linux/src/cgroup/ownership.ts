@@ -27,12 +27,12 @@ export function threadsOfGroup(dir: string, version: 1 | 2): number[] {
   return readIds(join(dir, version === 1 ? "tasks" : "cgroup.threads")) ?? [];
 }
 
-/** A threaded group of v2 refuses `cgroup.procs` with EOPNOTSUPP: its processes are listed at its threaded root. */
+/** A threaded group of v2 refuses `cgroup.procs` with EOPNOTSUPP, which Node calls ENOTSUP: the threaded root lists its processes. */
 function readIds(file: string): number[] | undefined {
   try {
     return readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number);
   } catch (error) {
-    if (isGone(error) || (error as NodeJS.ErrnoException).code === "EOPNOTSUPP") return undefined;
+    if (isGone(error) || (error as NodeJS.ErrnoException).code === "ENOTSUP") return undefined;
     throw error;
   }
 }

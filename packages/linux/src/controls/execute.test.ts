@@ -26,6 +26,7 @@ function memory(
       if (refused(write)) throw Object.assign(new Error("refused"), { code: "EINVAL", errno: -22 });
       files.set(write.key, write.text);
     },
+    matches: () => false,
     forget: () => undefined,
     close: () => undefined,
   };
@@ -37,6 +38,18 @@ describe("making writes", () => {
     const results = await executeWrites([quota("999"), period, quota("5000", "vcpu 1")], io);
     expect(results.map(({ code }) => code)).toEqual(["EINVAL", "SKIPPED", undefined]);
     expect([...io.files.values()]).toEqual(["5000"]);
+  });
+
+  it("takes nothing from one vCPU where another did not get what it was to get", async () => {
+    const io = memory(({ target }) => target === "vcpu 0");
+    const writes: Write[] = [quota("9000"), { ...quota("1000", "vcpu 1"), takes: true }];
+    const results = await executeWrites(writes, io);
+    expect(results.map(({ code }) => code)).toEqual(["EINVAL", "SKIPPED"]);
+    expect(io.files.size).toBe(0);
+    expect((await executeWrites(writes.toReversed(), io)).map(({ code }) => code)).toEqual([
+      undefined,
+      "EINVAL",
+    ]);
   });
 
   it("stops at once when writing is forbidden in between", async () => {

@@ -16,15 +16,19 @@ export interface WriteResult {
 
 /**
  * Writes in order. After a failure the rest of the same setting is left alone: a quota that was refused must not be followed by
- * the period that belongs to it. Other settings go on.
+ * the period that belongs to it. Other settings go on; but where one vCPU did not get what it was to get, none loses anything, since
+ * the guest would be below what it had and what it was to have.
  * @param forbidden why nothing may be written any more; asked before each write, since a process may be frozen between two
+ * @param witness told of each write right after it was made or refused
  */
 export async function executeWrites(
   writes: readonly Write[],
   io: ControlIo,
   forbidden: () => string | undefined = () => undefined,
+  witness?: (result: WriteResult) => void,
 ): Promise<WriteResult[]> {
   const failed = new Set<string>();
+  let isShort = false;
   const results: WriteResult[] = [];
   for (const write of writes) {
     const chain = chainOf(write);
@@ -35,17 +39,23 @@ export async function executeWrites(
       results.push({ ...result, error: `not written: ${why}`, code: "FORBIDDEN" });
       continue;
     }
-    if (failed.has(chain)) {
-      results.push({
-        ...result,
-        error: "not written: an earlier write of this setting failed",
-        code: "SKIPPED",
-      });
+    const skipped = failed.has(chain)
+      ? "an earlier write of this setting failed"
+      : isShort && write.takes === true
+        ? "another vCPU did not get what it was to get"
+        : undefined;
+    if (skipped !== undefined) {
+      results.push({ ...result, error: `not written: ${skipped}`, code: "SKIPPED" });
       continue;
     }
     // The kernel may have set the affinity itself, when the cpuset before it was written.
     if (write.op === "affinity" && result.old === write.text) continue;
-    results.push(await attempt(result, io, () => failed.add(chain)));
+    const made = await attempt(result, io, () => {
+      failed.add(chain);
+      isShort ||= write.setting === "bandwidth" && write.takes !== true;
+    });
+    witness?.(made);
+    results.push(made);
   }
   return results;
 }

@@ -4,6 +4,7 @@ import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { formatCpuList } from "@kvm-governor/policy";
 import { isGone } from "../cgroup/mounts.ts";
+import { errorCode } from "../proc/read.ts";
 import { getAffinity, setAffinity } from "../native/libc.ts";
 import { affinityTid, type Values, type Write } from "./write.ts";
 
@@ -11,6 +12,8 @@ import { affinityTid, type Values, type Write } from "./write.ts";
 export interface ControlIo {
   /** Raw bytes of a control file (newline included), or a thread's CPU list; undefined where it is gone. */
   read(key: string): string | undefined;
+  /** Whether `read` would give exactly these bytes; cheaper, where nothing needs to be decoded. */
+  matches(key: string, expected: Buffer): boolean;
   /** @throws Error with `code` and `errno` where the kernel refuses */
   write(write: Write): void | Promise<void>;
   /** Closes what is open below groups whose guest is gone. */
@@ -59,6 +62,19 @@ export class KernelIo implements ControlIo {
     }
   }
 
+  matches(key: string, expected: Buffer): boolean {
+    // Affinities are not files.
+    if (key.startsWith("affinity ")) return this.read(key) === expected.toString("utf8");
+    try {
+      const length = readSync(this.#descriptor(key), this.#buffer, 0, expected.length + 1, 0);
+      return length === expected.length && this.#buffer.compare(expected, 0, length, 0, length) === 0;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+      this.#drop(key);
+      return false;
+    }
+  }
+
   async write(write: Write): Promise<void> {
     try {
       if (write.op === "affinity") setAffinity(write.tid, write.cpus);
@@ -87,9 +103,19 @@ export class KernelIo implements ControlIo {
   #descriptor(path: string): number {
     const open = this.#descriptors.get(path);
     if (open !== undefined) return open;
-    const descriptor = openSync(path, this.#flags);
+    const descriptor = this.#open(path);
     this.#descriptors.set(path, descriptor);
     return descriptor;
+  }
+
+  /** Files that are only read (`cpuset.effective_cpus` is 0444) do not open for writing without CAP_DAC_OVERRIDE. */
+  #open(path: string): number {
+    try {
+      return openSync(path, this.#flags);
+    } catch (error) {
+      if (errorCode(error) !== "EACCES" || this.#flags === constants.O_RDONLY) throw error;
+      return openSync(path, constants.O_RDONLY);
+    }
   }
 
   #drop(path: string): void {

@@ -81,7 +81,10 @@ function planBandwidth(input: PlanWritesInput, out: PlannedWrites): void {
       out.wanted.push({ key, target, setting: "bandwidth", text });
     }
   }
-  out.writes.push(...orderBandwidth(changes).flatMap(bandwidthWrites));
+  for (const change of orderBandwidth(changes)) {
+    const takes = ratioOf(change.to) < ratioOf(change.from);
+    for (const write of bandwidthWrites(change)) out.writes.push(takes ? { ...write, takes } : write);
+  }
 }
 
 interface BandwidthWish {

@@ -11,6 +11,8 @@ interface WriteTarget {
   key: string;
   /** Value as the kernel prints it, without the newline. */
   text: string;
+  /** Takes CPU from its target: not made once a write of this plan that was to give the guest CPU has failed. */
+  takes?: true;
 }
 
 export type Write = WriteTarget &

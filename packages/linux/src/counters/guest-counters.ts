@@ -82,9 +82,10 @@ export class GuestCounters {
     this.#follows = guest;
   }
 
-  readTimes(nowNs: number): void {
+  /** @param isCrowded whether anybody on this host waited for a CPU since the last reading */
+  readTimes(nowNs: number, isCrowded: boolean): void {
     this.readAtNs = nowNs;
-    for (const vcpu of this.#present) vcpu.readTimes();
+    for (const vcpu of this.#present) vcpu.readTimes(nowNs, isCrowded);
     this.emulator.read();
     for (const ioThread of this.#ioThreads.values()) ioThread.read();
   }

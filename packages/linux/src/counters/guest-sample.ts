@@ -60,7 +60,7 @@ function vcpuSampleOf(vcpu: VcpuCounters, elapsedNs: number): VcpuSample {
   const sample: VcpuSample = {
     index: vcpu.index,
     run: part(vcpu.runNs.since, elapsedNs),
-    delay: part(vcpu.delayNs.since, elapsedNs),
+    delay: part(vcpu.waitedNs, elapsedNs),
   };
   if (!vcpu.incomplete && Number.isFinite(elapsedNs)) {
     sample.switches = vcpu.switches.since;

@@ -42,11 +42,14 @@ export class GuestSampler {
     return this.#last;
   }
 
-  /** Reads run, delay, switches and throttling of every guest. Throws nothing: failures are in the result. */
-  read(inventory: GuestInventory): GuestReading {
+  /**
+   * Reads run, delay, switches and throttling of every guest. Throws nothing: failures are in the result.
+   * @param isCrowded whether anybody on this host waited for a CPU since the last reading, as far as is known
+   */
+  read(inventory: GuestInventory, isCrowded = true): GuestReading {
     const unreadable = [...inventory.unreadable];
     this.#dropAllBut(inventory.guests);
-    let readable = this.#readTimes(inventory.guests, unreadable);
+    let readable = this.#readTimes(inventory.guests, unreadable, isCrowded);
     readable = this.#readSwitches(readable, unreadable);
     this.#readThrottling(readable);
     return (this.#last = { readable, unreadable });
@@ -69,13 +72,13 @@ export class GuestSampler {
     this.#byUuid.clear();
   }
 
-  #readTimes(guests: readonly Guest[], unreadable: UnreadableGuest[]): GuestCounters[] {
+  #readTimes(guests: readonly Guest[], unreadable: UnreadableGuest[], isCrowded: boolean): GuestCounters[] {
     const readable: GuestCounters[] = [];
     this.#sources.measure("schedstat", (failed) => {
       for (const guest of guests) {
         try {
           const counters = this.#countersOf(guest);
-          counters.readTimes(this.#nowMs() * 1e6);
+          counters.readTimes(this.#nowMs() * 1e6, isCrowded);
           readable.push(counters);
         } catch (error) {
           this.#setAside(guest, error, unreadable, failed);

@@ -47,7 +47,7 @@ export class Sampler {
     const { guests: sampler, hostCounters, clocks } = this.#options;
     const nowUs = clocks.bootTimeUs();
     const host = hostCounters.read();
-    const { readable, unreadable } = sampler.read(inventory);
+    const { readable, unreadable } = sampler.read(inventory, host.pressureSinceUs !== 0);
     const { memoryOf } = this.#options;
     const guests = readable.map((counters) => {
       const { guest } = counters;

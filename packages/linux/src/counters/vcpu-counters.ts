@@ -7,6 +7,7 @@ import { ThreadSwitches, type SwitchSource } from "./thread-switches.ts";
 import type { SwitchCounts } from "./thread-status.ts";
 import { ThreadTimes } from "./thread-times.ts";
 import { Total } from "./total.ts";
+import { UnbookedWait } from "./unbooked-wait.ts";
 
 const throttling: Throttling = { periods: 0, throttledPeriods: 0, throttledNs: 0 };
 
@@ -27,6 +28,7 @@ export class VcpuCounters {
   /** Since the last mark. */
   #hasRun = true;
   #times: ThreadTimes | undefined;
+  #wait: UnbookedWait | undefined;
   #switches: ThreadSwitches | undefined;
   #group: { dir: string; version: 1 | 2; file: KernelFile; isNew: boolean } | undefined;
 
@@ -48,6 +50,11 @@ export class VcpuCounters {
     return this.#switches?.source === "perf";
   }
 
+  /** Wait since the last mark, in nanoseconds: also what the kernel has not booked yet. */
+  get waitedNs(): number {
+    return Math.max(0, this.delayNs.since + (this.#wait?.correctionNs ?? 0));
+  }
+
   /** Whether its group has ever had a quota. */
   get hasThrottling(): boolean {
     return this.#group !== undefined && this.periods.value > 0;
@@ -63,6 +70,7 @@ export class VcpuCounters {
     this.incomplete = true;
     this.#hasRun = true;
     this.#times = new ThreadTimes(pid, tid, this.#context);
+    this.#wait = new UnbookedWait(pid, tid, this.#context);
     this.#switches = switches;
   }
 
@@ -82,14 +90,16 @@ export class VcpuCounters {
   }
 
   /** @throws Error of a file: the thread is gone, or cannot be read */
-  readTimes(): void {
+  readTimes(nowNs: number, isCrowded = true): void {
     const times = this.#times;
     if (times === undefined) return;
-    const before = times.runNs + times.delayNs;
+    const { runNs, delayNs } = times;
     times.read(this.#context.scratch);
-    this.#hasRun ||= times.runNs + times.delayNs !== before;
+    this.#hasRun ||= times.runNs + times.delayNs !== runNs + delayNs;
     this.#feed(this.runNs, times.runNs);
     this.#feed(this.delayNs, times.delayNs);
+    const [ranNs, bookedNs] = [Math.max(0, times.runNs - runNs), Math.max(0, times.delayNs - delayNs)];
+    this.#wait?.update(ranNs, bookedNs, nowNs, isCrowded);
   }
 
   /**
@@ -143,6 +153,7 @@ export class VcpuCounters {
   mark(): void {
     for (const total of [this.runNs, this.delayNs, this.switches, this.migrations, this.throttledNs])
       total.mark();
+    this.#wait?.mark();
     this.incomplete = false;
     this.#hasRun = false;
   }
@@ -151,6 +162,8 @@ export class VcpuCounters {
   release(): void {
     this.#times?.close();
     this.#switches?.close();
+    this.#wait?.close();
+    this.#wait = undefined;
     this.#times = undefined;
     this.#switches = undefined;
   }

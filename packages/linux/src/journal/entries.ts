@@ -21,7 +21,7 @@ export class JournalEntries {
     for (const record of records) this.add(record);
   }
 
-  /** The first value of a key stays: later ones were found after our own writes. */
+  /** The first value of a key stays, until it is rebased: later ones were found after our own writes. */
   add(record: JournalRecord): void {
     const key = runKey(record.guest);
     if (record.type === "closed") {
@@ -32,11 +32,13 @@ export class JournalEntries {
     this.#entries.set(key, entry);
     for (const file of record.files) {
       // A group that was made anew has first values of its own.
-      if (entry.files.get(file.key)?.inode !== file.inode) entry.files.set(file.key, file);
+      const isNew = entry.files.get(file.key)?.inode !== file.inode;
+      if (isNew || record.type === "rebased") entry.files.set(file.key, file);
     }
     for (const thread of record.threads) {
       const known = entry.threads.get(thread.tid);
-      if (known?.startTime !== thread.startTime) entry.threads.set(thread.tid, thread);
+      if (known?.startTime !== thread.startTime || record.type === "rebased")
+        entry.threads.set(thread.tid, thread);
     }
   }
 

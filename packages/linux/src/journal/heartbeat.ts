@@ -11,6 +11,8 @@ export interface Heartbeat {
   expiresAtUs?: number;
   /** Whether any guest is held away from its baseline: only then must somebody restore in the actuator's place. */
   holding: boolean;
+  /** It ended and left guests held on purpose, for the next actuator to go on with. */
+  isLeft?: boolean;
 }
 
 export const heartbeatFile = (runDir: string): string => join(runDir, "actuator.alive");

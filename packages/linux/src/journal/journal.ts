@@ -2,9 +2,9 @@
  * The journal of first values: `stateDir/journal`. A value is in it, on the disk, before anything is written over it. Whoever
  * holds the host lock is its only writer.
  */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync } from "node:fs";
-import { readFileSync, renameSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { NODE_FILES, type FileLayer } from "./file-layer.ts";
 import { JournalEntries, recordOf, type JournalEntry } from "./entries.ts";
 import type { HoldingMark } from "./holding-mark.ts";
 import { encodeRecord, JOURNAL_VERSION, parseJournal } from "./records.ts";
@@ -35,10 +35,13 @@ export class Journal {
   readonly #dir: string;
   readonly #file: string;
   readonly #entries: JournalEntries;
+  readonly #files: FileLayer;
   #mark: HoldingMark | undefined;
   #descriptor: number | undefined;
   #length: number;
   #records: number;
+  /** Half a line may stand at the end: it must go before the next one, which would be unreadable behind it. */
+  #isTorn = false;
 
   /**
    * Opens or makes the journal in a directory. Damage is said in `opening`; the intact records are used and the file as
@@ -46,7 +49,8 @@ export class Journal {
    * @param stamp of the name under which a damaged journal is kept
    * @throws {JournalError}
    */
-  constructor(stateDir: string, stamp: () => number) {
+  constructor(stateDir: string, stamp: () => number, files: FileLayer = NODE_FILES) {
+    this.#files = files;
     this.#dir = stateDir;
     this.#file = journalFile(stateDir);
     const bytes = readJournalBytes(stateDir);
@@ -57,7 +61,7 @@ export class Journal {
     this.opening = { damage: parsed.damage };
     if (parsed.damage.length === 0) return;
     const keptAside = join(stateDir, `journal.damaged-${stamp()}`);
-    guarded("keeping the damaged journal aside", () => writeDurably(keptAside, bytes, stateDir));
+    guarded("keeping the damaged journal aside", () => this.#writeDurably(keptAside, bytes));
     this.opening = { damage: parsed.damage, keptAside };
     this.#rewrite();
   }
@@ -75,6 +79,11 @@ export class Journal {
     return this.#entries.get(guest);
   }
 
+  /** How many runs of guests it holds first values of. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
   entries(): JournalEntry[] {
     return this.#entries.all();
   }
@@ -87,6 +96,14 @@ export class Journal {
     const whole: BaselineRecord = { type: "baseline", version: JOURNAL_VERSION, ...record };
     this.#append(whole);
     this.#mark?.set();
+  }
+
+  /**
+   * Puts other first values in the place of those kept, on the disk when it returns.
+   * @throws {JournalError}
+   */
+  rebase(record: Omit<BaselineRecord, "type" | "version">): void {
+    this.#append({ type: "rebased", version: JOURNAL_VERSION, ...record });
   }
 
   /** Says that the baseline of a run is no longer needed. Without any left the file is removed. */
@@ -104,23 +121,26 @@ export class Journal {
 
   /** Closes the descriptor; the file stays where entries are left. */
   dispose(): void {
-    if (this.#descriptor !== undefined) closeSync(this.#descriptor);
+    if (this.#descriptor !== undefined) this.#files.close(this.#descriptor);
     this.#descriptor = undefined;
   }
 
   #append(record: BaselineRecord | ClosedRecord): void {
     guarded("appending", () => {
       const descriptor = this.#open();
+      if (this.#isTorn) this.#files.truncate(descriptor, this.#length);
+      this.#isTorn = true;
       const line = Buffer.from(encodeRecord(record));
       try {
         let written = 0;
-        while (written < line.length) written += writeSync(descriptor, line, written);
-        fsyncSync(descriptor);
+        while (written < line.length) written += this.#files.write(descriptor, line.subarray(written));
+        this.#files.sync(descriptor);
       } catch (error) {
-        // Half a line would make the next one unreadable.
-        ftruncateSync(descriptor, this.#length);
+        this.#files.truncate(descriptor, this.#length);
+        this.#isTorn = false;
         throw error;
       }
+      this.#isTorn = false;
       this.#length += line.length;
       this.#records++;
     });
@@ -129,10 +149,10 @@ export class Journal {
 
   #open(): number {
     if (this.#descriptor !== undefined) return this.#descriptor;
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
-    this.#descriptor = openSync(this.#file, "a", 0o600);
-    syncDirectory(this.#dir);
-    return this.#descriptor;
+    const { descriptor } = this.#files.openAppend(this.#file);
+    this.#descriptor = descriptor;
+    this.#files.syncDirectory(this.#dir);
+    return descriptor;
   }
 
   #rewrite(): void {
@@ -148,9 +168,9 @@ export class Journal {
         .join(""),
     );
     guarded("rewriting", () => {
-      writeDurably(`${this.#file}.new`, bytes, this.#dir);
-      renameSync(`${this.#file}.new`, this.#file);
-      syncDirectory(this.#dir);
+      this.#writeDurably(`${this.#file}.new`, bytes);
+      this.#files.rename(`${this.#file}.new`, this.#file);
+      this.#files.syncDirectory(this.#dir);
     });
     this.#length = bytes.length;
     this.#records = this.#entries.size;
@@ -159,15 +179,25 @@ export class Journal {
   #remove(): void {
     this.dispose();
     guarded("removing", () => {
-      rmSync(this.#file, { force: true });
-      if (existsSync(this.#dir)) syncDirectory(this.#dir);
+      this.#files.remove(this.#file);
+      this.#files.syncDirectory(this.#dir);
     });
     this.#length = 0;
     this.#records = 0;
   }
+
+  #writeDurably(file: string, bytes: Buffer): void {
+    this.#files.writeWhole(file, bytes);
+    this.#files.syncDirectory(this.#dir);
+  }
 }
 
 export const journalFile = (stateDir: string): string => join(stateDir, "journal");
+
+/** What the journal in a directory holds now, for those who only look: its writer may be at work on it. @throws {JournalError} */
+export function readJournalEntries(stateDir: string): JournalEntry[] {
+  return new JournalEntries(parseJournal(readJournalBytes(stateDir)).records).all();
+}
 
 /** Bytes of a journal, none where there is no file. @throws {JournalError} */
 export function readJournalBytes(stateDir: string): Buffer {
@@ -180,20 +210,5 @@ function guarded<T>(what: string, action: () => T): T {
     return action();
   } catch (cause) {
     throw new JournalError(what, cause);
-  }
-}
-
-function writeDurably(file: string, bytes: Buffer, dir: string): void {
-  writeFileSync(file, bytes, { mode: 0o600, flush: true });
-  syncDirectory(dir);
-}
-
-/** A new name is on the disk only when its directory is. */
-function syncDirectory(dir: string): void {
-  const descriptor = openSync(dir, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
   }
 }

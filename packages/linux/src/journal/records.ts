@@ -42,7 +42,8 @@ export interface ThreadBaseline {
 }
 
 export interface BaselineRecord {
-  type: "baseline";
+  /** `rebased`: takes the place of first values that were kept before. */
+  type: "baseline" | "rebased";
   version: typeof JOURNAL_VERSION;
   bootId: string;
   guest: GuestRun;

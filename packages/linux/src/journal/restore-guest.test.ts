@@ -25,6 +25,7 @@ class Host implements Disposable {
       if (write.op === "affinity") this.affinity.set(write.tid, write.text);
       else writeFileSync(write.key, `${write.text}\n`);
     },
+    matches: () => false,
     forget: () => undefined,
     close: () => undefined,
   };

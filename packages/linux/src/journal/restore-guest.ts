@@ -1,6 +1,8 @@
 /** Takes one guest back to its baseline, after checking that it is still the guest that the baseline was taken from. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
+import type { AuditLog } from "../audit/log.ts";
+import { witnessOf } from "../audit/witness.ts";
 import { threadsOfGroup } from "../cgroup/ownership.ts";
 import { bandwidthKeys } from "../controls/bandwidth.ts";
 import { executeWrites, readBack, type WriteResult } from "../controls/execute.ts";
@@ -27,6 +29,11 @@ export interface RestoreContext {
   io: ControlIo;
   procRoot: string;
   bootId: string;
+  audit?: Pick<AuditLog, "record"> | undefined;
+  /** Why, for the audit. */
+  reason?: string;
+  /** Generation of the plan that was followed, where one was. */
+  generation?: number | undefined;
 }
 
 export async function restoreGuest(entry: JournalEntry, context: RestoreContext): Promise<GuestRestore> {
@@ -51,7 +58,9 @@ export async function restoreGuest(entry: JournalEntry, context: RestoreContext)
   ];
   const values = readValues(context.io, keysToRead(files));
   const writes = restoreWrites({ baseline, values, threadsOf: threadsOfGroup });
-  const results = readBack(await executeWrites(writes, context.io), context.io);
+  const { audit, reason = "restored from the journal", generation } = context;
+  const witness = witnessOf(audit, { event: "restore", guest, generation, reason }, context.io);
+  const results = readBack(await executeWrites(writes, context.io, undefined, witness), context.io);
   const different = [
     ...files.filter((file) => context.io.read(file.key) !== file.raw).map((file) => file.key),
     ...threads

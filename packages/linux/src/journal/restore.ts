@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseCpuList } from "@kvm-governor/policy";
+import { AuditLog } from "../audit/log.ts";
 import { locateGuest } from "../cgroup/locate.ts";
 import { KERNEL_ROOTS, readCgroupMounts, type CgroupMounts, type KernelRoots } from "../cgroup/mounts.ts";
 import { threadsOfGroup } from "../cgroup/ownership.ts";
@@ -30,6 +31,10 @@ export interface RestoreOptions {
   guests?: () => readonly Guest[] | Promise<readonly Guest[]>;
   /** The host lock, where the caller holds it already. */
   lock?: HostLock;
+  /** Why, for the audit. */
+  reason?: string;
+  /** The audit, where the caller has it open already; by default that of `stateDir`. */
+  audit?: AuditLog | undefined;
 }
 
 export interface RestoreReport {
@@ -40,6 +45,8 @@ export interface RestoreReport {
   lost: boolean;
   /** Guests that stay as they are, because neither journal nor configuration tells their baseline. */
   unknown: string[];
+  /** Writes that the audit could not take. */
+  auditFailures: number;
 }
 
 /**
@@ -60,13 +67,26 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
 
 async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<RestoreReport> {
   const { procRoot } = options.roots ?? KERNEL_ROOTS;
-  const context: RestoreContext = { io, procRoot, bootId: readBootId(procRoot) };
+  const audit = options.audit ?? new AuditLog({ stateDir: options.stateDir, nowMs: Date.now });
+  const context: RestoreContext = {
+    io,
+    procRoot,
+    bootId: readBootId(procRoot),
+    audit,
+    ...(options.reason !== undefined && { reason: options.reason }),
+  };
   const mark = options.runDir === undefined ? undefined : new HoldingMark(options.runDir, context.bootId);
   const journal = new Journal(options.stateDir, Date.now);
   const found = journal.entries();
   const isLost = mark?.isSet === true && (found.length === 0 || journal.opening.damage.length > 0);
   if (!isLost && mark !== undefined) journal.attach(mark);
-  const report: RestoreReport = { guests: [], journal: journal.opening, lost: isLost, unknown: [] };
+  const report: RestoreReport = {
+    guests: [],
+    journal: journal.opening,
+    lost: isLost,
+    unknown: [],
+    auditFailures: 0,
+  };
   const wanted = ({ uuid, name }: { uuid: string; name: string }): boolean =>
     options.guest === undefined || options.guest === uuid || options.guest === name;
   try {
@@ -80,6 +100,8 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
     if (isDone) mark?.clear();
     return report;
   } finally {
+    report.auditFailures = audit.failures;
+    audit.release();
     journal.dispose();
   }
 }

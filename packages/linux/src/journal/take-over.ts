@@ -28,12 +28,13 @@ export async function takeOver(options: RestoreOptions): Promise<TakeOverReport>
   const holder = readLockHolder(options.stateDir);
   const runs = ({ pid, startTime }: LockHolder): boolean =>
     startTimeOf("/proc", pid) === startTime && !isZombie(pid);
-  if (holder === undefined || !runs(holder)) return restore(options);
-  process.kill(holder.pid, "SIGKILL");
+  if (holder === undefined) return restore(options);
+  const isKilled = runs(holder);
+  if (isKilled) process.kill(holder.pid, "SIGKILL");
   for (let waited = 0; ; waited += POLL_MS) {
     if (!runs(holder)) {
       const report = await restoreUnlocked(options, holder);
-      if (report !== undefined) return { ...report, killed: holder.pid };
+      if (report !== undefined) return isKilled ? { ...report, killed: holder.pid } : report;
     }
     if (waited >= END_MS_MAX) throw new TakeOverError(`process ${holder.pid} did not end after SIGKILL`);
     await sleep(POLL_MS);
@@ -43,12 +44,12 @@ export async function takeOver(options: RestoreOptions): Promise<TakeOverReport>
 /** The first thread of a process may have ended while others still hold its files, and so the lock: undefined then. */
 async function restoreUnlocked(
   options: RestoreOptions,
-  killed: LockHolder,
+  dead: LockHolder,
 ): Promise<RestoreReport | undefined> {
   try {
     return await restore(options);
   } catch (error) {
-    if (error instanceof HostLockedError && error.holder?.pid === killed.pid) return undefined;
+    if (error instanceof HostLockedError && error.holder?.pid === dead.pid) return undefined;
     throw error;
   }
 }

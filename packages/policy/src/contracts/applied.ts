@@ -26,6 +26,14 @@ export const driftReportSchema = writeReportSchema
   });
 export type DriftReport = z.infer<typeof driftReportSchema>;
 
+/** A setting that a local limit, or the group above, kept from being as planned. */
+export const limitReportSchema = writeReportSchema.pick({ guest: true, target: true, setting: true }).extend({
+  /** `floor`, `ceiling`, `host-cpus`, `step`, `cool-down`, `bounds` (of the group above), `impossible`. */
+  limit: z.string().max(64),
+  text: z.string().max(1024),
+});
+export type LimitReport = z.infer<typeof limitReportSchema>;
+
 /** Why an actuator went back to the baseline, or would not follow a plan. */
 export const switchReason = z.enum(["expired", "stopped", "operator"]);
 
@@ -42,6 +50,8 @@ export const appliedSchema = z.object({
   verified: z.int().min(0),
   writes: z.array(writeReportSchema).max(65_536),
   drift: z.array(driftReportSchema).max(65_536),
+  /** Limits that bound; absent: none did. */
+  limits: z.array(limitReportSchema).max(65_536).optional(),
   /** The dead-man's switch fired, or the actuator stops: all guests are back at their baseline. */
   switchFired: switchReason.optional(),
   /** Guests of the plan that were not touched, and why (gone, restarted, refused). */

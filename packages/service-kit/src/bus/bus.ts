@@ -66,7 +66,9 @@ export class Bus {
       },
     });
     if (options.manage === true) {
-      this.#connection.onUp(() => (this.#managed = this.#manage()));
+      this.#connection.onUp(() => {
+        this.#managed = this.#manage();
+      });
     }
   }
 

@@ -69,6 +69,10 @@ export class KernelModel implements ControlIo {
     return text === undefined ? undefined : `${text}\n`;
   }
 
+  matches(key: string, expected: Buffer): boolean {
+    return this.read(key) === expected.toString("utf8");
+  }
+
   #fileText(key: string): string | undefined {
     const group = this.groups.get(dirname(key));
     if (group === undefined) return undefined;

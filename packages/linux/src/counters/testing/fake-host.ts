@@ -57,7 +57,7 @@ export class FakeHost implements Disposable {
     writeFileSync(join(dir, "schedstat"), `${runNs} ${delayNs} 7\n`);
     writeFileSync(
       join(dir, "status"),
-      `Name:\tCPU 0/KVM\nvoluntary_ctxt_switches:\t${voluntary}\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
+      `Name:\tCPU 0/KVM\nState:\tS (sleeping)\nvoluntary_ctxt_switches:\t${voluntary}\nnonvoluntary_ctxt_switches:\t${involuntary}\n`,
     );
   }
 

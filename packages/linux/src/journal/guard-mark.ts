@@ -1,0 +1,28 @@
+/** `runDir/guard.alive`: written by whoever stands guard over the actuator, for as long as it does. */
+import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { readIfThere } from "../proc/read.ts";
+
+/** A guard that has not been heard of for longer does not count, in milliseconds. */
+export const GUARD_SILENCE_MS_MAX = 5000;
+
+const guardFile = (runDir: string): string => join(runDir, "guard.alive");
+
+/** To be called at least once a second. */
+export function writeGuardMark(runDir: string, bootTimeUs: number): void {
+  mkdirSync(runDir, { recursive: true, mode: 0o755 });
+  writeFileSync(`${guardFile(runDir)}.new`, `${bootTimeUs}\n`, { mode: 0o644 });
+  renameSync(`${guardFile(runDir)}.new`, guardFile(runDir));
+}
+
+export function removeGuardMark(runDir: string): void {
+  rmSync(guardFile(runDir), { force: true });
+}
+
+/** Whether somebody stands guard: would restore in the place of an actuator that is gone. */
+export function hasGuard(runDir: string, nowUs: number): boolean {
+  const text = readIfThere(guardFile(runDir));
+  if (text === undefined || !/^\d+\n$/.test(text)) return false;
+  const silenceUs = nowUs - Number(text);
+  return silenceUs >= 0 && silenceUs <= GUARD_SILENCE_MS_MAX * 1000;
+}

@@ -1,0 +1,146 @@
+/** The guests that plans speak about, each for itself: one guest's failure never stops another's. */
+import { isSameRun } from "@kvm-governor/linux";
+import type { Guest, JournalEntry, LiveProcesses } from "@kvm-governor/linux";
+import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
+import { GovernedGuest, WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
+import type { GuestFinder } from "./guest-finder.ts";
+import { turnOf, type Turn } from "./held-values.ts";
+import { inOrder, isBaseline } from "./plan-order.ts";
+import type { Reporter } from "./reporter.ts";
+import type { Restorer } from "./restorer.ts";
+
+export interface HeldGuestsDeps {
+  context: GovernContext;
+  finder: GuestFinder;
+  restorer: Restorer;
+  reporter: Reporter;
+  processes: LiveProcesses;
+}
+
+export class HeldGuests {
+  readonly #deps: HeldGuestsDeps;
+  #ticks = 0;
+  readonly #governed = new Map<string, GovernedGuest>();
+
+  constructor(deps: HeldGuestsDeps) {
+    this.#deps = deps;
+  }
+
+  /** Guests that are held away from their baseline, or could not be taken back before. */
+  get count(): number {
+    return this.#deps.restorer.count;
+  }
+
+  /**
+   * Applies a plan to every guest, and takes back those that it does not speak about, or that it should not.
+   * @param mayWrite why nothing may be written any more
+   */
+  async apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+    const held = [...this.#governed.values()].reduce((sum, { valuesHeld }) => sum + valuesHeld, 0);
+    const tick = { generation: plan.generation, turn: turnOf(this.#ticks++, held) };
+    for (const guest of inOrder(plan.guests)) await this.#applyGuest(guest, tick, applied, mayWrite);
+    await this.#restoreOthers(plan, applied);
+  }
+
+  async restoreAll(applied: Applied, reason: string): Promise<void> {
+    for (const entry of this.#deps.restorer.entries()) await this.#restore(entry, applied, reason);
+  }
+
+  /** Takes back those that an operator wants left alone. @returns how many there were */
+  async restoreByHand(applied: Applied): Promise<number> {
+    const { restorer, finder } = this.#deps;
+    const meant = restorer.entries().filter(({ guest }) => finder.exemption(guest.uuid)?.code === "operator");
+    for (const entry of meant) await this.#restore(entry, applied, "an operator took it back");
+    return meant.length;
+  }
+
+  /** Takes in what changed about the guests since they were last looked at, also between two plans. */
+  refresh(): void {
+    const { finder, reporter } = this.#deps;
+    for (const [uuid, governed] of this.#governed) {
+      const now = finder.get(uuid);
+      if (now === undefined || !isSameRun(now, governed.guest)) continue;
+      reporter.attempt(`refresh ${uuid}`, () => governed.refresh(now));
+      reporter.rebased(now, governed.takeRebased());
+    }
+  }
+
+  forgetDeparted(): void {
+    const { processes, restorer } = this.#deps;
+    restorer.forgetDeparted((guest) => processes.runs(guest));
+    for (const [uuid, { guest }] of this.#governed) if (!processes.runs(guest)) this.#release(uuid);
+    const pids = [...this.#governed.values()].map(({ guest }) => guest.pid);
+    processes.keepOnly(new Set([...pids, ...restorer.entries().map(({ guest }) => guest.pid)]));
+  }
+
+  async #applyGuest(
+    plan: GuestPlan,
+    tick: { generation: number; turn: Turn },
+    applied: Applied,
+    mayWrite: () => string | undefined,
+  ): Promise<void> {
+    const { finder, reporter, context } = this.#deps;
+    const skip = (code: string, reason: string): void => {
+      reporter.skipped(plan, code, reason);
+      applied.skipped.push({ guest: plan.uuid, name: plan.name, reason: reason.slice(0, 1024) });
+    };
+    try {
+      const found = finder.find(plan);
+      if ("reason" in found) return skip(found.code, found.reason);
+      const governed = this.#governedAs(found);
+      reporter.rebased(found, governed.takeRebased());
+      if (isBaseline(plan)) {
+        const { entry } = governed;
+        if (entry !== undefined) await this.#restore(entry, applied, "the plan leaves it as it was found");
+        return;
+      }
+      const outcome = await governed.apply(plan, tick, mayWrite);
+      applied.verified += outcome.verified;
+      applied.writes.push(...outcome.writes);
+      applied.drift.push(...outcome.drift);
+      for (const { kind, target, setting, text } of outcome.problems) {
+        (applied.limits ??= []).push({ guest: plan.uuid, target, setting, limit: kind, text });
+      }
+      reporter.applied(plan, outcome, context.journal === undefined);
+    } catch (error) {
+      const code = error instanceof WriteForbiddenError ? "forbidden" : "failed";
+      skip(code, (error as Error).message);
+    }
+  }
+
+  #governedAs(guest: Guest): GovernedGuest {
+    const known = this.#governed.get(guest.uuid);
+    if (known !== undefined && isSameRun(known.guest, guest)) {
+      known.refresh(guest);
+      return known;
+    }
+    if (known !== undefined) this.#release(guest.uuid);
+    const governed = new GovernedGuest(guest, this.#deps.context);
+    this.#governed.set(guest.uuid, governed);
+    return governed;
+  }
+
+  async #restoreOthers(plan: Plan, applied: Applied): Promise<void> {
+    const { restorer, finder } = this.#deps;
+    const planned = new Set(plan.guests.map(({ uuid }) => uuid));
+    for (const entry of restorer.entries()) {
+      const { uuid } = entry.guest;
+      const exemption = finder.exemption(uuid);
+      if (exemption !== undefined) await this.#restore(entry, applied, exemption.reason);
+      else if (!planned.has(uuid)) await this.#restore(entry, applied, "no plan speaks about it");
+    }
+  }
+
+  async #restore(entry: JournalEntry, applied: Applied, reason: string): Promise<void> {
+    const isDone = await this.#deps.restorer.restore(entry, applied, reason);
+    if (isDone) this.#release(entry.guest.uuid);
+  }
+
+  #release(uuid: string): void {
+    const governed = this.#governed.get(uuid);
+    if (governed === undefined) return;
+    this.#deps.context.io.forget(governed.dirs);
+    this.#deps.reporter.forget(uuid);
+    this.#governed.delete(uuid);
+  }
+}
