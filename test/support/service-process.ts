@@ -44,7 +44,7 @@ export class ServiceProcess {
     });
     const service = new ServiceProcess(child);
     try {
-      const listening = await service.event("listening", 20_000);
+      const listening = await service.event("listening", 60_000);
       service.#url = String(listening["url"]);
       return service;
     } catch (error) {

@@ -27,7 +27,8 @@ export function effectiveCpusKey(version: 1 | 2, dir: string): string {
 
 /**
  * Writes that take groups, some of them perhaps above others, from one set to another: widen from the top down, move, then
- * narrow from the bottom up. No group is ever empty, and none is outside its parent.
+ * narrow from the bottom up. No group is ever empty, and none is outside its parent. vCPUs that trade places are never crowded on the
+ * CPUs of one of them: at every moment they have as many CPUs together as before, or as afterwards.
  */
 export function cpusetWrites(changes: readonly CpusetChange[]): Write[] {
   const isInner = (change: CpusetChange): boolean =>
@@ -36,8 +37,23 @@ export function cpusetWrites(changes: readonly CpusetChange[]): Write[] {
   const leaves = changes.filter((change) => !isInner(change));
   const widened = inner.map((change) => ({ ...change, to: union(change.from, change.to) }));
   const narrowed = inner.map((change, at) => ({ ...change, from: widened[at]?.to ?? change.from }));
-  return [...widened, ...leaves, ...narrowed.toReversed()].flatMap(oneGroup);
+  return [...widened, ...uncrowded(leaves), ...narrowed.toReversed()].flatMap(oneGroup);
 }
+
+/** Those that only gain first; those that move have both sets for a moment, but for the last one; those that only lose last. */
+function uncrowded(changes: readonly CpusetChange[]): CpusetChange[] {
+  const gaining = changes.filter(({ from, to }) => holds(to, from));
+  const losing = changes.filter(({ from, to }) => !holds(to, from) && holds(from, to));
+  const moving = changes.filter(({ from, to }) => !holds(to, from) && !holds(from, to));
+  const others = moving.slice(0, -1);
+  const both = others.map((change) => ({ ...change, to: union(change.from, change.to) }));
+  const then = others.map((change) => ({ ...change, from: union(change.from, change.to) }));
+  return [...gaining, ...both, ...moving.slice(-1), ...then, ...losing];
+}
+
+/** An empty set of v2 holds all of the parent's. */
+const holds = (set: readonly number[], part: readonly number[]): boolean =>
+  set.length === 0 || (part.length > 0 && part.every((cpu) => set.includes(cpu)));
 
 /** An empty set of v2 stands for all of the parent's: nothing is wider. */
 function union(a: readonly number[], b: readonly number[]): number[] {

@@ -24,7 +24,13 @@ export interface HarnessKind {
 
 const VCPUS = [0, 1];
 
-function placesIn(version: 1 | 2, cpuDir: string, cpusetDir: string, tids: readonly number[]): GuestPlaces {
+function placesIn(
+  version: 1 | 2,
+  cpuDir: string,
+  cpusetDir: string,
+  tids: readonly number[],
+  emulatorTids: readonly number[] = [],
+): GuestPlaces {
   return {
     weight: { version, dir: cpuDir },
     bandwidth: new Map(VCPUS.map((index) => [index, { version, dir: join(cpuDir, `vcpu${index}`) }])),
@@ -38,7 +44,11 @@ function placesIn(version: 1 | 2, cpuDir: string, cpusetDir: string, tids: reado
         },
       ]),
     ),
-    emulatorCpus: { target: "emulator", group: { version, dir: join(cpusetDir, "emulator") }, tids: [] },
+    emulatorCpus: {
+      target: "emulator",
+      group: { version, dir: join(cpusetDir, "emulator") },
+      tids: emulatorTids,
+    },
     ioThreadCpus: [],
     mountPoints: [dirname(cpuDir), dirname(cpusetDir)],
   };
@@ -54,7 +64,7 @@ function modelHarness(version: 1 | 2, options: { hasBurstBug?: boolean } = {}): 
   return {
     version,
     io,
-    places: placesIn(version, "/g", "/g", [100, 101]),
+    places: placesIn(version, "/g", "/g", [100, 101], [102]),
     set: (file, text) => io.write({ op: "file", target: "", setting: "cpus", key: file, text }),
     cpuDir: "/g",
     cpusetDir: "/g",
