@@ -68,6 +68,11 @@ export class Actuator {
     return this.#restorer.entries().length;
   }
 
+  /** UUIDs of the guests that are held away from their baseline. */
+  get heldUuids(): string[] {
+    return this.#restorer.entries().map(({ guest }) => guest.uuid);
+  }
+
   /** Time between two turns that the present plan asks for, in milliseconds. */
   get turnMs(): number {
     const { plan } = this;

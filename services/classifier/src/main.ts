@@ -4,6 +4,7 @@ import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
   connectBus,
+  LAST_OF_EACH_HOST,
   runService,
   startPages,
   untilAborted,
@@ -26,8 +27,12 @@ import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
 import { Views } from "./views.ts";
 
-/** Name of the place in the streams: all classifiers share it, and with it the hosts. */
-const DURABLE = "classifier";
+/** All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself. */
+const PLACES = {
+  sample: "classifier",
+  applied: "classifier",
+  host: LAST_OF_EACH_HOST,
+};
 
 await runService("classifier", async ({ log, signal, onReload }) => {
   const config = readConfig(process.env);
@@ -35,7 +40,8 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   // Gauges that are named like counters: promtool refuses them.
-  for (const kind of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  for (const kind of ["handles", "requests", "resources"])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
   const settings = reloadableSettings(config, log, metrics, onReload);
@@ -112,7 +118,7 @@ type Handlers = Record<"sample" | "applied" | "host", Parameters<Bus["consume"]>
 
 function consumeAll(bus: Bus, signal: AbortSignal, handlers: Handlers): Promise<unknown> {
   const kinds = ["sample", "applied", "host"] as const;
-  return Promise.all(kinds.map((kind) => bus.consume(kind, DURABLE, signal, handlers[kind])));
+  return Promise.all(kinds.map((kind) => bus.consume(kind, PLACES[kind], signal, handlers[kind])));
 }
 
 /** The settings in force: read again at SIGHUP; a configuration that cannot be used changes nothing. */
