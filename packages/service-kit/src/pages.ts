@@ -2,6 +2,8 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
 import type { Registry } from "prom-client";
@@ -27,6 +29,11 @@ export interface Pages {
   app: Express;
   close(): Promise<void>;
 }
+
+/** In a thread of libuv: the event loop goes on. */
+const compress = promisify<string, { level: number }, Buffer>(gzip);
+/** A page of metrics repeats itself so much that the least effort is enough. */
+const FAST = { level: constants.Z_BEST_SPEED };
 
 /** @throws {Error} the address is in use or cannot be bound */
 export async function startPages(options: PagesOptions): Promise<Pages> {
@@ -61,8 +68,11 @@ export async function startPages(options: PagesOptions): Promise<Pages> {
 }
 
 function addCommonRoutes(app: Express, { title, registry, readiness, links }: PagesOptions): void {
-  app.get("/metrics", async (_request, response) => {
-    response.set("content-type", registry.contentType).send(await registry.metrics());
+  app.get("/metrics", async (request, response) => {
+    response.set("content-type", registry.contentType).vary("accept-encoding");
+    const page = await registry.metrics();
+    if (request.acceptsEncodings("gzip", "identity") !== "gzip") response.send(page);
+    else response.set("content-encoding", "gzip").send(await compress(page, FAST));
   });
   app.get("/-/healthy", (_request, response) => {
     response.type("text/plain").send("healthy\n");
