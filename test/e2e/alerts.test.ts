@@ -100,10 +100,12 @@ describeWith(["servers", "prometheus", "alertmanager"], "alerts", () => {
 
 /** Takes what Alertmanager sends. */
 async function receive(told: Alert[]): Promise<WebServer> {
-  const server = createServer(async (request, response) => {
-    const body = Buffer.concat(await request.toArray()).toString();
-    told.push(...(JSON.parse(body) as { alerts: Alert[] }).alerts);
-    response.end();
+  const server = createServer((request, response) => {
+    void request.toArray().then((chunks) => {
+      const body = Buffer.concat(chunks as Buffer[]).toString();
+      told.push(...(JSON.parse(body) as { alerts: Alert[] }).alerts);
+      response.end();
+    });
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

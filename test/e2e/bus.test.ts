@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from "@jes
 import { startNats } from "@kvm-governor/lab";
 import {
   BusAwayError,
+  LAST_OF_EACH_HOST,
   PlanConflictError,
   Readiness,
   connectBus,
@@ -96,6 +97,34 @@ describe("bus", () => {
     await until("redelivered", () => seen.includes("h1 1 again"));
     done.abort();
     expect(seen).toEqual(["h1 0", "h1 1", "h1 2", "h1 3", "h1 1 again"]);
+  });
+
+  it("tells everybody the last word of each host, also who comes late", async () => {
+    const { bus } = side("classifier", { manage: true });
+    const send = (host: string, value: string): Promise<void> =>
+      until("published", () =>
+        bus.publish("host", host, value).then(
+          () => true,
+          () => false,
+        ),
+      );
+    await send("h1", "old");
+    await send("h1", "new");
+    await send("h2", "only");
+    const done = new AbortController();
+    const heard = [[], []] as string[][];
+    for (const words of heard) {
+      void bus.consume("host", LAST_OF_EACH_HOST, done.signal, (message) => {
+        words.push(`${message.host} ${text(message.data)}`);
+        message.ack();
+      });
+    }
+    await until("both know both", () => heard.every((words) => words.length === 2));
+    await send("h1", "later");
+    await until("both hear more", () => heard.every((words) => words.length === 3));
+    done.abort();
+    const words = ['h1 "new"', 'h2 "only"', 'h1 "later"'];
+    expect(heard).toEqual([words, words]);
   });
 
   it("guards a plan by its revision", async () => {

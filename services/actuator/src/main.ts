@@ -97,7 +97,14 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     (family, error) =>
       log.error({ event: "metric-failed", family, err: error }, `metric ${family} could not be collected`),
   );
-  const pages = await startPages({ listen: config.listen, title: "actuator", registry, readiness, log });
+  const pages = await startPages({
+    listen: config.listen,
+    webConfigFile: config.webConfigFile,
+    title: "actuator",
+    registry,
+    readiness,
+    log,
+  });
   onReload(() => {
     config = reload(config, policy, log);
   });

@@ -80,6 +80,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   });
   const pages = await startPages({
     listen: config.listen,
+    webConfigFile: config.webConfigFile,
     title: "kvm-governor classifier",
     registry,
     readiness,
