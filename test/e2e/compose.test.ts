@@ -43,7 +43,7 @@ interface Outcome {
 }
 
 const OWN = ["actuator", "classifier", "collector"] as const;
-const NEEDS = ["compose", "prometheus", "servers"] as const;
+const NEEDS = ["compose", "prometheus", "alertmanager", "servers"] as const;
 
 async function run(set: (typeof NEEDS)[number], name: string, args: string[], env = {}): Promise<Outcome> {
   const program = (await ensureTools([set])).find(name);
@@ -88,8 +88,11 @@ describeWith(NEEDS, "docker-compose.yml", () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  it("has the servers, the three services and Prometheus", () => {
-    expect(Object.keys(compose.services).sort()).toEqual([...OWN, "nats", "prometheus", "redis"]);
+  it("has the servers, the three services, Prometheus and Alertmanager", () => {
+    expect(Object.keys(compose.services).sort()).toEqual([
+      ...["actuator", "alertmanager", "classifier", "collector"],
+      ...["nats", "prometheus", "redis"],
+    ]);
   });
 
   it("is refused without passwords, by name", async () => {
@@ -146,7 +149,9 @@ describeWith(NEEDS, "docker-compose.yml", () => {
       services().flatMap(([name, { profiles = [] }]) => (profiles.includes(profile) ? [name] : []));
     expect(inProfile("all").sort()).toEqual(Object.keys(compose.services).sort());
     expect(inProfile("host").sort()).toEqual(["actuator", "collector"]);
-    expect(inProfile("control").sort()).toEqual(["classifier", "nats", "prometheus", "redis"]);
+    expect(inProfile("control").sort()).toEqual([
+      ...["alertmanager", "classifier", "nats", "prometheus", "redis"],
+    ]);
   });
 
   it("mounts files that are there", () => {
@@ -172,20 +177,23 @@ describeWith(NEEDS, "docker-compose.yml", () => {
     expect(unknown).toEqual([]);
   });
 
-  it("has services listen where Prometheus looks for them", async () => {
-    const text = await readDeployed("deploy/prometheus/prometheus.yml");
-    const { scrape_configs } = parse(text) as {
-      scrape_configs: { static_configs: { targets: string[] }[] }[];
+  it("has services listen where Prometheus and the classifier look for them", async () => {
+    const port = (name: (typeof OWN)[number]): string => {
+      const number = service(name).environment?.["KVMGOV_LISTEN"]?.split(":")[1] ?? "";
+      expect(service(name).ports).toEqual([`127.0.0.1:${number}:${number}/tcp`]);
+      return number;
     };
-    const targets = scrape_configs.flatMap(({ static_configs }) =>
-      static_configs.flatMap((each) => each.targets),
-    );
-    const listening = OWN.map((name) => {
-      const port = service(name).environment?.["KVMGOV_LISTEN"]?.split(":")[1];
-      expect(service(name).ports).toEqual([`127.0.0.1:${port}:${port}/tcp`]);
-      return `${name}:${port}`;
+    const text = await readDeployed("deploy/prometheus/prometheus.yml");
+    const classifier = `classifier:${port("classifier")}`;
+    expect(text).toContain(`targets: ["${classifier}"]`);
+    expect(text).toContain(`url: http://${classifier}/api/v1/prometheus/targets`);
+    const registered = parse(service("collector").environment?.["KVMGOV_METRICS_URLS"] ?? "") as unknown;
+    expect(registered).toEqual({
+      collector: `http://collector:${port("collector")}`,
+      actuator: `http://actuator:${port("actuator")}`,
     });
-    expect(targets.sort()).toEqual(listening);
+    expect(text).toContain('targets: ["alertmanager:9093"]');
+    expect(service("alertmanager").ports).toEqual(["127.0.0.1:9093:9093/tcp"]);
   });
 });
 
@@ -210,6 +218,23 @@ describe("configuration of the servers", () => {
       const planted = path.join(dir, "prometheus.yml");
       await writeFile(planted, (await readFile(file, "utf8")).replace("scrape_configs", "scrape_config"));
       expect(await run("prometheus", "promtool", ["check", "config", planted])).toMatchObject({ code: 1 });
+      await rm(dir, { recursive: true });
+    },
+    120_000,
+  );
+
+  itWith("alertmanager")(
+    "alertmanager.yml is accepted by amtool, and not with an error in it",
+    async () => {
+      const file = path.join(repository, "deploy/alertmanager/alertmanager.yml");
+      expect(await run("alertmanager", "amtool", ["check-config", file])).toMatchObject({ code: 0 });
+      const dir = await mkdtemp(path.join(tmpdir(), `kvmgov-amtool-${process.pid}-`));
+      const planted = path.join(dir, "alertmanager.yml");
+      await writeFile(
+        planted,
+        replaceOnce(await readFile(file, "utf8"), "receiver: operators", "receiver: opera"),
+      );
+      expect(await run("alertmanager", "amtool", ["check-config", planted])).toMatchObject({ code: 1 });
       await rm(dir, { recursive: true });
     },
     120_000,

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { LAST_OF_EACH_HOST } from "@kvm-governor/service-kit";
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
 import { GuestWatcher, locateGuest, MemoryNodes } from "@kvm-governor/linux";
 import { hostSchema, parseContract, sampleSchema, type GuestSample, type Sample } from "@kvm-governor/policy";
@@ -58,7 +59,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "placement by topol
       samples.push(sample);
       void plane.publish("sample", HOST, onQuietMachine(sample));
     });
-    void plane.bus.consume("host", undefined, done.signal, (message) => {
+    void plane.bus.consume("host", LAST_OF_EACH_HOST, done.signal, (message) => {
+      message.ack();
       if (message.host !== MEASURED) return;
       const host = parseContract(hostSchema, message.data, message.subject);
       void plane.publish("host", HOST, { ...host, host: HOST });

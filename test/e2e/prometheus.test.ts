@@ -18,7 +18,6 @@ import { ConfinedService } from "../support/confined-service.ts";
 import {
   PASSWORD,
   readDeployed,
-  replaceOnce,
   startDeployedNats,
   startDeployedRedis,
   type Deployed,
@@ -75,7 +74,7 @@ describeWith(["root", "kvm", "lab", "servers", "prometheus"], "Prometheus over t
   async function query(expression: string, isEnough: (series: Series[]) => boolean): Promise<Series[]> {
     let last: Series[] = [];
     try {
-      return await waitFor(expression, 8 * SCRAPE_MS, async () => {
+      return await waitFor(expression, 12 * SCRAPE_MS, async () => {
         last = await ask(prometheus.url, expression);
         return isEnough(last) ? last : undefined;
       });
@@ -179,12 +178,14 @@ async function startServices(place: Place): Promise<Map<string, Service>> {
   };
   const services = new Map<string, Service>();
   services.set("classifier", await ServiceProcess.start("classifier", { ...ofFleet, ...period }));
-  const collector = { ...ofHost, ...period };
+  const actuator = await ConfinedService.start("actuator", await capabilities("actuator"), ofHost);
+  services.set("actuator", actuator);
+  const urls = { KVMGOV_METRICS_URLS: JSON.stringify({ actuator: actuator.url }) };
+  const collector = { ...ofHost, ...period, ...urls };
   services.set(
     "collector",
     await ConfinedService.start("collector", await capabilities("collector"), collector),
   );
-  services.set("actuator", await ConfinedService.start("actuator", await capabilities("actuator"), ofHost));
   return services;
 }
 
@@ -196,13 +197,10 @@ async function capabilities(name: string): Promise<string[]> {
   return (services[name]?.cap_add ?? []).map((each) => each.replace(/^\$\{\w+:-(\w+)\}$/, "$1"));
 }
 
-/** The deployed configuration; nothing but the addresses is replaced. */
+/** The deployed configuration; nothing but the address of the classifier is replaced: it names all others. */
 async function configFor(services: ReadonlyMap<string, Service>): Promise<string> {
-  let text = await readDeployed("deploy/prometheus/prometheus.yml");
-  for (const [at, name] of SERVICES.entries()) {
-    text = replaceOnce(text, `${name}:${9471 + at}`, new URL(services.get(name)?.url ?? "").host);
-  }
-  return text;
+  const text = await readDeployed("deploy/prometheus/prometheus.yml");
+  return text.replaceAll("classifier:9472", new URL(services.get("classifier")?.url ?? "").host);
 }
 
 async function ask(url: string, expression: string): Promise<Series[]> {

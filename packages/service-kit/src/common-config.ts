@@ -14,6 +14,8 @@ export const serviceShape = {
   natsUrl: z.string().min(1).default("nats://127.0.0.1:4222"),
   natsUser: z.string().optional(),
   natsPassword: z.string().optional(),
+  /** TLS and basic auth of the pages: a file in the form of Prometheus' exporter-toolkit. */
+  webConfigFile: z.string().min(1).optional(),
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 };
 

@@ -19,7 +19,7 @@ describe("registerFamily", () => {
     const ours = new Registry();
     registerFamily(
       ours,
-      { name: "kvmgov_trial", help: "A trial", type: "gauge" },
+      { name: "kvmgov_trial", help: "A trial", type: "gauge", labels: ["name"] },
       (write) => rows.forEach(([name, value]) => write(labelText({ name }), value)),
       noError,
     );
@@ -40,7 +40,7 @@ describe("registerFamily", () => {
     const registry = new Registry();
     registerFamily(
       registry,
-      { name: "kvmgov_none", help: "None", type: "counter" },
+      { name: "kvmgov_none", help: "None", type: "counter", labels: [] },
       () => undefined,
       noError,
     );
@@ -54,10 +54,15 @@ describe("registerFamily", () => {
     const broken = (): void => {
       throw new Error("broken");
     };
-    registerFamily(registry, { name: "kvmgov_broken", help: "B", type: "gauge" }, broken, onError);
     registerFamily(
       registry,
-      { name: "kvmgov_well", help: "W", type: "gauge" },
+      { name: "kvmgov_broken", help: "B", type: "gauge", labels: [] },
+      broken,
+      onError,
+    );
+    registerFamily(
+      registry,
+      { name: "kvmgov_well", help: "W", type: "gauge", labels: [] },
       (write) => write(labelText({}), 1),
       onError,
     );

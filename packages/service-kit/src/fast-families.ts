@@ -10,6 +10,8 @@ export interface FamilySpec {
   name: string;
   help: string;
   type: "counter" | "gauge";
+  /** Names of the labels that its series carry. */
+  labels: readonly string[];
 }
 
 /** Formatted labels: `{a="b",c="d"}`, or nothing. */
@@ -45,7 +47,7 @@ export function registerFamily(
   collect: (write: WriteSeries) => void,
   onError: (family: string, error: unknown) => void,
 ): void {
-  const { name, help, type } = spec;
+  const { name, help, type, labels } = spec;
   const get = (): unknown => {
     try {
       return { name, help, type, aggregator: "sum", values: asOneValue(name, collect) };
@@ -55,7 +57,8 @@ export function registerFamily(
     }
   };
   // The registry needs a name and get() of a metric; prom-client's types name its own four classes.
-  registry.registerMetric({ name, help, type, get, reset: () => undefined } as unknown as Metric);
+  const metric = { name, help, type, labelNames: labels, get, reset: () => undefined };
+  registry.registerMetric(metric as unknown as Metric);
 }
 
 interface PromValue {

@@ -1,5 +1,6 @@
 /** What every service needs: configuration, log, pages, bus, start and stop. */
 export * from "./bus/bus.ts";
+export { createBusMetrics } from "./bus/metrics.ts";
 export { BusAwayError, withoutCredentials } from "./bus/connection.ts";
 export { PlanConflictError } from "./bus/plans.ts";
 export type { PlanEntry, Plans } from "./bus/plans.ts";

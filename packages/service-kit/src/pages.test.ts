@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { get } from "node:http";
+import type { IncomingMessage } from "node:http";
+import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { Counter, Registry } from "prom-client";
 import { createLogger } from "./log.ts";
@@ -44,6 +48,22 @@ describe("pages", () => {
     const landing = await (await fetch(pages.url)).text();
     for (const path of ["/metrics", "/-/ready", "/-/healthy", "/extra"])
       expect(landing).toContain(`href="${path}"`);
+  });
+
+  it("compresses metrics for those who take it, and for nobody else", async () => {
+    const { pages } = await start();
+    const raw = async (accept: string): Promise<[string | undefined, string]> => {
+      const headers = accept === "" ? {} : { "accept-encoding": accept };
+      const request = get(`${pages.url}/metrics`, { headers });
+      const [response] = (await once(request, "response")) as [IncomingMessage];
+      const body = Buffer.concat(await response.toArray());
+      const encoding = response.headers["content-encoding"];
+      return [encoding, (encoding === "gzip" ? gunzipSync(body) : body).toString()];
+    };
+    const [plain, page] = await raw("");
+    expect([plain, page]).toEqual([undefined, expect.stringContaining("kvmgov_test_total 1")]);
+    expect(await raw("gzip")).toEqual(["gzip", page]);
+    expect(await raw("gzip;q=0, identity")).toEqual([undefined, page]);
   });
 
   it("says which part is not ready", async () => {

@@ -1,12 +1,17 @@
 /** The pages of a service: /metrics, /-/healthy, /-/ready and a landing page that names them. */
 import { once } from "node:events";
 import { createServer } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
 import type { Registry } from "prom-client";
 import type { Logger } from "./log.ts";
 import type { Readiness } from "./readiness.ts";
+import { readWebConfig } from "./web-config.ts";
+import type { BasicAuth } from "./web-config.ts";
 
 export interface PagesOptions {
   /** HOST:PORT; port 0 is any free one. */
@@ -15,6 +20,8 @@ export interface PagesOptions {
   registry: Registry;
   readiness: Readiness;
   log: Logger;
+  /** TLS and basic auth, see web-config.ts; by default neither. Read once, at the start. */
+  webConfigFile?: string | undefined;
   /** More pages of the service, for the landing page: path and what it is. */
   links?: Readonly<Record<string, string>>;
   /** Adds the service's own routes, before the last one that answers 404. */
@@ -28,10 +35,21 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-/** @throws {Error} the address is in use or cannot be bound */
+/** In a thread of libuv: the event loop goes on. */
+const compress = promisify<string, { level: number }, Buffer>(gzip);
+/** A page of metrics repeats itself so much that the least effort is enough. */
+const FAST = { level: constants.Z_BEST_SPEED };
+
+/** @throws {Error} the address is in use or cannot be bound; {ConfigError} the web configuration cannot be used */
 export async function startPages(options: PagesOptions): Promise<Pages> {
   const app = express();
   app.disable("x-powered-by");
+  const { tls, users } =
+    options.webConfigFile === undefined
+      ? { tls: undefined, users: undefined }
+      : readWebConfig(options.webConfigFile);
+  addHealthy(app);
+  if (users !== undefined) addBasicAuth(app, users, options.title);
   addCommonRoutes(app, options);
   options.routes?.(app);
   app.use((request, response) => {
@@ -43,11 +61,11 @@ export async function startPages(options: PagesOptions): Promise<Pages> {
     else response.status(500).json({ error: error.message });
   });
 
-  const server = createServer(app);
+  const server = tls === undefined ? createServer(app) : createTlsServer(tls, app);
   const { host, port } = splitAddress(options.listen);
   server.listen(port, host);
   await once(server, "listening");
-  const url = `http://${host.includes(":") ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
+  const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
   options.log.info({ event: "listening", url }, `${options.title}: ${url}/metrics`);
   return {
     url,
@@ -60,12 +78,27 @@ export async function startPages(options: PagesOptions): Promise<Pages> {
   };
 }
 
-function addCommonRoutes(app: Express, { title, registry, readiness, links }: PagesOptions): void {
-  app.get("/metrics", async (_request, response) => {
-    response.set("content-type", registry.contentType).send(await registry.metrics());
-  });
+/** Open to all: the container's health check knows no password, and it tells nothing. */
+function addHealthy(app: Express): void {
   app.get("/-/healthy", (_request, response) => {
     response.type("text/plain").send("healthy\n");
+  });
+}
+
+/** For everything that is added later. */
+function addBasicAuth(app: Express, users: BasicAuth, realm: string): void {
+  app.use(async (request, response, next) => {
+    if (await users.isAllowed(request.get("authorization"))) return next();
+    response.set("www-authenticate", `Basic realm="${realm}"`).status(401).json({ error: "who are you?" });
+  });
+}
+
+function addCommonRoutes(app: Express, { title, registry, readiness, links }: PagesOptions): void {
+  app.get("/metrics", async (request, response) => {
+    response.set("content-type", registry.contentType).vary("accept-encoding");
+    const page = await registry.metrics();
+    if (request.acceptsEncodings("gzip", "identity") !== "gzip") response.send(page);
+    else response.set("content-encoding", "gzip").send(await compress(page, FAST));
   });
   app.get("/-/ready", (_request, response) => {
     response.status(readiness.ready ? 200 : 503).json({ ready: readiness.ready, parts: readiness.parts() });

@@ -83,6 +83,11 @@ export class Actuator {
     return this.#guests.count;
   }
 
+  /** UUIDs of the guests that are held away from their baseline. */
+  get heldUuids(): string[] {
+    return this.#guests.uuids;
+  }
+
   /** Time between two turns that the present plan asks for, in milliseconds. */
   get turnMs(): number {
     const { plan } = this;

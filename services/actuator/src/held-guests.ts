@@ -31,6 +31,11 @@ export class HeldGuests {
     return this.#deps.restorer.count;
   }
 
+  /** UUIDs of these guests. */
+  get uuids(): string[] {
+    return this.#deps.restorer.entries().map(({ guest }) => guest.uuid);
+  }
+
   /**
    * Applies a plan to every guest, and takes back those that it does not speak about, or that it should not.
    * @param mayWrite why nothing may be written any more

@@ -110,14 +110,26 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     metrics,
     log,
   });
-  exposeState(registry, {
-    nowUs: bootTimeUs,
-    plan: () => actuator.plan,
-    guestsHeld: () => actuator.guestsHeld,
-    openFiles: () => io.openCount + processes.openCount,
-    dryRun: why !== undefined,
+  exposeState(
+    registry,
+    {
+      nowUs: bootTimeUs,
+      plan: () => actuator.plan,
+      guestsHeld: () => actuator.heldUuids,
+      openFiles: () => io.openCount + processes.openCount,
+      dryRun: why !== undefined,
+    },
+    (family, error) =>
+      log.error({ event: "metric-failed", family, err: error }, `metric ${family} could not be collected`),
+  );
+  const pages = await startPages({
+    listen: config.listen,
+    webConfigFile: config.webConfigFile,
+    title: "actuator",
+    registry,
+    readiness,
+    log,
   });
-  const pages = await startPages({ listen: config.listen, title: "actuator", registry, readiness, log });
   onReload(() => {
     config = reload(config, policy, log);
   });

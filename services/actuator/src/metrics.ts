@@ -1,3 +1,4 @@
+import { labelText, registerFamily } from "@kvm-governor/service-kit";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
 
 export type ActuatorMetrics = ReturnType<typeof createMetrics>;
@@ -6,13 +7,24 @@ export type ActuatorMetrics = ReturnType<typeof createMetrics>;
 export interface ActuatorState {
   nowUs(): number;
   plan(): { generation: number; sequence: number; expiresAtUs: number } | undefined;
-  guestsHeld(): number;
+  /** UUIDs of the guests that are held away from their baseline. */
+  guestsHeld(): readonly string[];
   openFiles(): number;
   dryRun: boolean;
 }
 
+/** Values of labels that rules ask for: `increase()` misses the first event of a series that begins with it. */
+const SETTINGS = ["bandwidth", "weight", "idle", "cpus", "affinity"];
+const SWITCH_REASONS = ["expired", "stopped"];
+const RESTORE_OUTCOMES = ["restored", "failed"];
+const WRITE_RESULTS = ["ok", "failed"];
+
 /** Gauges that read the actuator's state at each scrape. */
-export function exposeState(registry: Registry, state: ActuatorState): void {
+export function exposeState(
+  registry: Registry,
+  state: ActuatorState,
+  onError: (family: string, error: unknown) => void,
+): void {
   const registers = [registry];
   const gauge = (name: string, help: string, read: () => number | undefined): Gauge =>
     new Gauge({
@@ -43,8 +55,23 @@ export function exposeState(registry: Registry, state: ActuatorState): void {
     const plan = state.plan();
     return plan && seconds(plan.expiresAtUs - state.nowUs());
   });
-  gauge("kvmgov_actuator_guests_held", "Guests that are held away from their baseline", () =>
-    state.guestsHeld(),
+  gauge(
+    "kvmgov_actuator_guests_held",
+    "Guests that are held away from their baseline",
+    () => state.guestsHeld().length,
+  );
+  registerFamily(
+    registry,
+    {
+      name: "kvmgov_actuator_guest_held",
+      help: "1 for a guest that is held away from its baseline",
+      type: "gauge",
+      labels: ["uuid"],
+    },
+    (write) => {
+      for (const uuid of state.guestsHeld()) write(labelText({ uuid }), 1);
+    },
+    onError,
   );
   gauge("kvmgov_actuator_open_files", "Control files kept open", () => state.openFiles());
   gauge("kvmgov_actuator_dry_run", "1 where nothing is written", () => (state.dryRun ? 1 : 0));
@@ -52,7 +79,7 @@ export function exposeState(registry: Registry, state: ActuatorState): void {
 
 export function createMetrics(registry: Registry) {
   const registers = [registry];
-  return {
+  const metrics = {
     writes: new Counter({
       name: "kvmgov_actuator_writes_total",
       help: "Values written to the kernel, by setting and result (ok, failed, dry-run)",
@@ -119,4 +146,12 @@ export function createMetrics(registry: Registry) {
       registers,
     }),
   };
+  for (const setting of SETTINGS) {
+    metrics.drift.inc({ setting }, 0);
+    for (const result of WRITE_RESULTS) metrics.writes.inc({ setting, result }, 0);
+  }
+  for (const reason of SWITCH_REASONS) metrics.switchFired.inc({ reason }, 0);
+  for (const outcome of RESTORE_OUTCOMES) metrics.restores.inc({ outcome }, 0);
+  metrics.guestsSkipped.inc({ reason: "failed" }, 0);
+  return metrics;
 }

@@ -2,6 +2,7 @@
 import { guestUuid, hostId } from "@kvm-governor/policy";
 import type { GuestPlan, GuestState, HostState } from "@kvm-governor/policy";
 import type { PagesOptions } from "@kvm-governor/service-kit";
+import { prometheusTargets } from "./discovery.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { HostLists, Store, StoredHost } from "./store/store.ts";
 import { guestReport, lastHeardMs } from "./views.ts";
@@ -31,6 +32,7 @@ export function addApi(app: App, store: Store, views: Views): void {
       }
     });
   };
+  get("/api/v1/prometheus/targets", async () => prometheusTargets(views.entries(), Date.now()));
   get("/api/v1/hosts", () => hostsPage(store, views));
   get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, store, views)));
   get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) =>

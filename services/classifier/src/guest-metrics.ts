@@ -8,19 +8,24 @@ import type { HostView, Tick, Views } from "./views.ts";
 type ManagedReport = GuestReport & { class: "service" | "scientific" };
 
 export function registerGuestMetrics(registry: Registry, views: Views, log: Logger): void {
-  const add = (name: string, help: string, collect: (write: WriteSeries) => void): void =>
-    registerFamily(registry, { name, help, type: "gauge" }, collect, (family, error) =>
+  const add: Add = (name, help, labels, collect) =>
+    registerFamily(registry, { name, help, type: "gauge", labels }, collect, (family, error) =>
       log.error({ event: "metric-failed", family, err: error }, `metric ${family} could not be collected`),
     );
   addGuestFamilies(add, views);
   addHostFamilies(add, views);
 }
 
-type Add = (name: string, help: string, collect: (write: WriteSeries) => void) => void;
+type Add = (
+  name: string,
+  help: string,
+  labels: readonly string[],
+  collect: (write: WriteSeries) => void,
+) => void;
 
 function addGuestFamilies(add: Add, views: Views): void {
   const addPerGuest = (name: string, help: string, pick: (guest: ManagedReport) => number): void =>
-    add(name, help, (write) => {
+    add(name, help, ["host", "uuid"], (write) => {
       for (const [host, guest] of managedGuests(views)) {
         write(labelText({ host, uuid: guest.uuid }), pick(guest));
       }
@@ -38,10 +43,15 @@ function addGuestFamilies(add: Add, views: Views): void {
     "CPU that the guest may have now",
     ({ entitlementCores }) => entitlementCores,
   );
-  add("kvmgov_classified_guest_info", "Name of a guest, as its owner chose it", (write) => {
-    for (const [host, { uuid, name }] of managedGuests(views)) write(labelText({ host, uuid, name }), 1);
-  });
-  add("kvmgov_guests", "Guests of a host, by class", (write) => {
+  add(
+    "kvmgov_classified_guest_info",
+    "Name of a guest, as its owner chose it",
+    ["host", "uuid", "name"],
+    (write) => {
+      for (const [host, { uuid, name }] of managedGuests(views)) write(labelText({ host, uuid, name }), 1);
+    },
+  );
+  add("kvmgov_guests", "Guests of a host, by class", ["host", "class"], (write) => {
     for (const [host, { report }] of views.currentTicks()) {
       const counts = { service: 0, scientific: 0, exempt: 0 };
       for (const guest of report.guests) counts[guest.class]++;
@@ -52,7 +62,7 @@ function addGuestFamilies(add: Add, views: Views): void {
 
 function addHostFamilies(add: Add, views: Views): void {
   const addPerHost = (name: string, help: string, pick: (tick: Tick) => number): void =>
-    add(name, help, (write) => {
+    add(name, help, ["host"], (write) => {
       for (const [host, tick] of views.currentTicks()) write(labelText({ host }), pick(tick));
     });
   addPerHost(
@@ -68,7 +78,7 @@ function addHostFamilies(add: Add, views: Views): void {
   addPerHost("kvmgov_plan_generation", "Generation of the host's plan", ({ plan }) => plan.generation);
 
   const addTime = (name: string, help: string, pickMs: (view: HostView) => number | undefined): void =>
-    add(name, help, (write) => {
+    add(name, help, ["host"], (write) => {
       for (const [host, view] of views.entries()) {
         const ms = pickMs(view);
         if (ms !== undefined) write(labelText({ host }), ms / 1000);

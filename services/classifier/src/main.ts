@@ -4,6 +4,7 @@ import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
   connectBus,
+  LAST_OF_EACH_HOST,
   runService,
   startPages,
   untilAborted,
@@ -27,8 +28,12 @@ import { Ticker } from "./ticker.ts";
 import { Topologies } from "./topologies.ts";
 import { Views } from "./views.ts";
 
-/** Name of the place in the streams: all classifiers share it, and with it the hosts. */
-const DURABLE = "classifier";
+/** All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself. */
+const PLACES = {
+  sample: "classifier",
+  applied: "classifier",
+  host: LAST_OF_EACH_HOST,
+};
 
 await runService("classifier", async ({ log, signal, onReload }) => {
   const config = readConfig(process.env);
@@ -36,7 +41,8 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   // Gauges that are named like counters: promtool refuses them.
-  for (const kind of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  for (const kind of ["handles", "requests", "resources"])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
   const settings = reloadableSettings(config, log, metrics, onReload);
@@ -77,6 +83,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   });
   const pages = await startPages({
     listen: config.listen,
+    webConfigFile: config.webConfigFile,
     title: "kvm-governor classifier",
     registry,
     readiness,
@@ -113,13 +120,9 @@ await runService("classifier", async ({ log, signal, onReload }) => {
 
 type Handlers = Record<"sample" | "applied" | "host", Parameters<Bus["consume"]>[3]>;
 
-/** Samples and reports are shared among classifiers. Announcements are for each: all of them place guests. */
-function consumeAll(bus: Bus, signal: AbortSignal, { sample, applied, host }: Handlers): Promise<unknown> {
-  return Promise.all([
-    bus.consume("sample", DURABLE, signal, sample),
-    bus.consume("applied", DURABLE, signal, applied),
-    bus.consume("host", undefined, signal, host),
-  ]);
+function consumeAll(bus: Bus, signal: AbortSignal, handlers: Handlers): Promise<unknown> {
+  const kinds = ["sample", "applied", "host"] as const;
+  return Promise.all(kinds.map((kind) => bus.consume(kind, PLACES[kind], signal, handlers[kind])));
 }
 
 /** The settings in force: read again at SIGHUP; a configuration that cannot be used changes nothing. */

@@ -58,3 +58,15 @@ export function createMetrics(registry: Registry) {
     }),
   };
 }
+
+/** @param isUp whether Redis answers, asked at each scrape */
+export function exposeRedisUp(registry: Registry, isUp: () => boolean): void {
+  new Gauge({
+    name: "kvmgov_redis_up",
+    help: "1 while Redis answers",
+    registers: [registry],
+    collect() {
+      this.set(isUp() ? 1 : 0);
+    },
+  });
+}

@@ -69,6 +69,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
   });
   const pages = await startPages({
     listen: config.listen,
+    webConfigFile: config.webConfigFile,
     title: "kvm-governor collector",
     registry,
     readiness,

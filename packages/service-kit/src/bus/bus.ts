@@ -1,11 +1,12 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { ConsumerConfig, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { Consumer, ConsumerConfig, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
-import { Counter, Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import { BusConnection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
+import { createBusMetrics } from "./metrics.ts";
+import type { BusMetrics } from "./metrics.ts";
 import { Plans } from "./plans.ts";
 import { ensureStreams } from "./streams.ts";
 import type { MessageKind } from "./streams.ts";
@@ -33,38 +34,31 @@ export interface BusMessage {
 }
 
 const ACK_WAIT_MS = 10_000;
-/** The server forgets a consumer without a name that nobody reads from for this long. */
-const UNUSED_CONSUMER_MS = 60_000;
 const RETRY_MS = 500;
 const PUBLISH_TIMEOUT_MS = 2000;
+const NANOS = 1_000_000;
+const BACKLOG_EVERY_MS = 10_000;
+/** How long the server keeps the place of somebody who reads alone and is away. */
+const ALONE_KEPT_MS = 60_000;
+
+/** A place of one's own, that begins with the last message of each host: whoever starts knows all hosts at once. */
+export const LAST_OF_EACH_HOST = { deliver: "last of each host" } as const;
+/** A name: the place is kept on the server, and those who share it share the messages. */
+export type Place = string | typeof LAST_OF_EACH_HOST;
 
 export class Bus {
   readonly plans: Plans;
   readonly #connection: BusConnection;
   readonly #options: BusOptions;
-  readonly #failures: Counter<"kind">;
+  readonly #metrics: BusMetrics;
   #managed: Promise<void> = Promise.resolve();
 
   constructor(options: BusOptions) {
     this.#options = options;
     this.#connection = new BusConnection(options);
     this.plans = new Plans(this.#connection);
-    const registers = [options.registry];
-    this.#failures = new Counter({
-      name: "kvmgov_bus_publish_failures_total",
-      help: "Messages that could not be published, by kind",
-      labelNames: ["kind"],
-      registers,
-    });
     const connection = this.#connection;
-    new Gauge({
-      name: "kvmgov_bus_connected",
-      help: "1 while connected to NATS",
-      registers,
-      collect() {
-        this.set(connection.up ? 1 : 0);
-      },
-    });
+    this.#metrics = createBusMetrics(options.registry, () => connection.up);
     if (options.manage === true) {
       this.#connection.onUp(() => {
         this.#managed = this.#manage();
@@ -90,20 +84,19 @@ export class Bus {
       const client = jetstream(this.#connection.current(), { timeout: PUBLISH_TIMEOUT_MS });
       await client.publish(subjects[kind](host), JSON.stringify(value));
     } catch (error) {
-      this.#failures.inc({ kind });
+      this.#metrics.failures.inc({ kind });
       throw error;
     }
   }
 
   /**
    * Hands over the messages of a kind, in the order of the stream, across reconnects, until the signal is aborted.
-   * `durable` names the place that is kept on the server: those who share it share the messages. Without it the
-   * caller gets all the messages that the stream keeps, again after each reconnect, and they need no ack.
+   * From a place of one's own, messages may come again after a reconnect.
    * The handler must not throw; it is not waited for.
    */
   async consume(
     kind: MessageKind,
-    durable: string | undefined,
+    place: Place,
     signal: AbortSignal,
     handler: (message: BusMessage) => void,
   ): Promise<void> {
@@ -111,7 +104,7 @@ export class Bus {
       try {
         await this.#connection.connected();
         await this.#managed;
-        await this.#consumeOnce(kind, durable, signal, handler);
+        await this.#consumeOnce(kind, place, signal, handler);
       } catch (error) {
         if (signal.aborted || this.#connection.closed) return;
         this.#options.log.warn(
@@ -129,27 +122,40 @@ export class Bus {
 
   async #consumeOnce(
     kind: MessageKind,
-    durable: string | undefined,
+    place: Place,
     signal: AbortSignal,
     handler: (message: BusMessage) => void,
   ): Promise<void> {
     const connection = this.#connection.current();
     const stream = streams[kind];
     const manager = await jetstreamManager(connection);
-    const { name } = await manager.consumers.add(stream, consumerConfig(durable));
+    const { name } = await manager.consumers.add(stream, consumerConfig(kind, place));
     const consumer = await jetstream(connection).consumers.get(stream, name);
     const messages: ConsumerMessages = await consumer.consume({
       max_messages: 256,
       abort_on_missing_resource: true,
     });
     const stop = (): void => messages.stop();
+    const counting = setInterval(() => void this.#countBacklog(kind, consumer), BACKLOG_EVERY_MS);
     signal.addEventListener("abort", stop, { once: true });
     // Told to stop while the consumer was being made: no event comes any more.
     if (signal.aborted) stop();
     try {
       for await (const message of messages) handler(asBusMessage(message));
     } finally {
+      clearInterval(counting);
       signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #countBacklog(kind: MessageKind, consumer: Consumer): Promise<void> {
+    try {
+      const { num_pending, num_ack_pending } = await consumer.info();
+      this.#metrics.backlog.set({ kind }, num_pending + num_ack_pending);
+    } catch (error) {
+      // Nobody knows now; whoever consumes says why.
+      this.#metrics.backlog.remove({ kind });
+      this.#options.log.debug({ event: "backlog-unknown", kind, err: error }, "backlog is not known");
     }
   }
 
@@ -172,21 +178,17 @@ export class Bus {
   }
 }
 
-function consumerConfig(durable: string | undefined): Partial<ConsumerConfig> {
-  if (durable === undefined) {
-    return {
-      ack_policy: AckPolicy.None,
-      deliver_policy: DeliverPolicy.All,
-      inactive_threshold: UNUSED_CONSUMER_MS * 1_000_000,
-      mem_storage: true,
-    };
+function consumerConfig(kind: MessageKind, place: Place): Partial<ConsumerConfig> {
+  const common = { ack_policy: AckPolicy.Explicit, ack_wait: ACK_WAIT_MS * NANOS, max_ack_pending: 4096 };
+  if (typeof place === "string") {
+    return { ...common, durable_name: place, deliver_policy: DeliverPolicy.All };
   }
   return {
-    durable_name: durable,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    ack_wait: ACK_WAIT_MS * 1_000_000,
-    max_ack_pending: 4096,
+    ...common,
+    deliver_policy: DeliverPolicy.LastPerSubject,
+    // The server refuses "last per subject" without one.
+    filter_subject: subjects[kind]("*"),
+    inactive_threshold: ALONE_KEPT_MS * NANOS,
   };
 }
 

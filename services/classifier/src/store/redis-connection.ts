@@ -1,8 +1,8 @@
 /** One connection to Redis that waits at the start, comes back by itself, and says whether it is up. */
 import { Redis } from "ioredis";
-import { Gauge } from "prom-client";
 import type { Registry } from "prom-client";
 import type { Logger, Readiness } from "@kvm-governor/service-kit";
+import { exposeRedisUp } from "../metrics.ts";
 
 export interface RedisOptions {
   /** redis://[user[:password]@]host:port[/database], or rediss:// for TLS. */
@@ -53,15 +53,7 @@ export class RedisConnection {
     // Every failure also reaches whoever sent a command; without a listener ioredis prints it.
     this.redis.on("error", (error: Error) => this.#goDown(error.message));
     this.#pings = setInterval(() => void this.#ping(), PING_EVERY_MS);
-    const isUp = (): number => (this.#up ? 1 : 0);
-    new Gauge({
-      name: "kvmgov_redis_up",
-      help: "1 while Redis answers",
-      registers: [options.registry],
-      collect() {
-        this.set(isUp());
-      },
-    });
+    exposeRedisUp(options.registry, () => this.#up);
   }
 
   get up(): boolean {

@@ -80,7 +80,8 @@ export function registerGuestFamilies(options: GuestFamilyOptions): void {
   registerOtherThreads(options);
   const readFirst = VCPU_COUNTERS.findIndex(([name]) => name === "voluntary_context_switches_total");
   for (const [at, [name, help, value]] of VCPU_COUNTERS.entries()) {
-    register(options, { name: `kvmgov_vcpu_${name}`, help, type: "counter" }, (write) => {
+    const spec: FamilySpec = { name: `kvmgov_vcpu_${name}`, help, type: "counter", labels: ["uuid", "vcpu"] };
+    register(options, spec, (write) => {
       if (at === readFirst) options.readSwitchSplit();
       for (const counters of options.guests()) writeVcpus(counters, value, write);
     });
@@ -92,36 +93,57 @@ function registerIdentity(options: GuestFamilyOptions): void {
     options,
     "info",
     "A guest: its name and where it was found",
+    ["name", "source"],
     ({ guest: { uuid, name, source } }, write) => write(labelText({ uuid, name, source }), 1),
   );
-  gauge(options, "vcpus", "vCPUs of the guest", (counters, write) =>
+  gauge(options, "vcpus", "vCPUs of the guest", [], (counters, write) =>
     write(uuidOf(counters), counters.vcpus.length),
   );
-  gauge(options, "state", "1 for the state that the guest is in", ({ guest: { uuid, state } }, write) => {
-    for (const each of STATES) write(labelText({ uuid, state: each }), each === state ? 1 : 0);
-  });
+  gauge(
+    options,
+    "state",
+    "1 for the state that the guest is in",
+    ["state"],
+    ({ guest: { uuid, state } }, write) => {
+      for (const each of STATES) write(labelText({ uuid, state: each }), each === state ? 1 : 0);
+    },
+  );
   gauge(
     options,
     "perf_available",
     "1 where context switches are counted by perf, 0 where they are the sums of /proc/TID/status",
+    [],
     (counters, write) => write(uuidOf(counters), counters.switchSource === "perf" ? 1 : 0),
   );
 }
 
 function registerDeclared(options: GuestFamilyOptions): void {
-  gauge(options, "declared_class", "1 for the class that an operator declared", ({ guest }, write) => {
-    const declared = options.declare(guest).class;
-    for (const each of CLASSES)
-      write(labelText({ uuid: guest.uuid, class: each }), each === declared ? 1 : 0);
-  });
-  gauge(options, "declared_sla_cores", "CPU that an operator promised to the guest", (counters, write) => {
-    const { slaCores } = options.declare(counters.guest);
-    if (slaCores !== undefined) write(uuidOf(counters), slaCores);
-  });
+  gauge(
+    options,
+    "declared_class",
+    "1 for the class that an operator declared",
+    ["class"],
+    ({ guest }, write) => {
+      const declared = options.declare(guest).class;
+      for (const each of CLASSES)
+        write(labelText({ uuid: guest.uuid, class: each }), each === declared ? 1 : 0);
+    },
+  );
+  gauge(
+    options,
+    "declared_sla_cores",
+    "CPU that an operator promised to the guest",
+    [],
+    (counters, write) => {
+      const { slaCores } = options.declare(counters.guest);
+      if (slaCores !== undefined) write(uuidOf(counters), slaCores);
+    },
+  );
   gauge(
     options,
     "exempt_reason_info",
     "Why the guest is left alone unless its class is declared",
+    ["reason"],
     ({ guest: { uuid, exemptReason } }, write) => {
       if (exemptReason !== undefined) write(labelText({ uuid, reason: exemptReason }), 1);
     },
@@ -133,6 +155,7 @@ function registerOtherThreads(options: GuestFamilyOptions): void {
     name: "kvmgov_guest_emulator_run_seconds_total",
     help: "Time that threads of the guest other than vCPUs and I/O threads ran, since they were first seen",
     type: "counter",
+    labels: ["uuid"],
   };
   register(options, emulator, (write) => {
     for (const counters of options.guests())
@@ -142,6 +165,7 @@ function registerOtherThreads(options: GuestFamilyOptions): void {
     name: "kvmgov_guest_iothread_run_seconds_total",
     help: "Time that the guest's I/O thread ran",
     type: "counter",
+    labels: ["uuid", "iothread"],
   };
   register(options, ioThreads, (write) => {
     for (const { guest, ioThreads } of options.guests()) {
@@ -156,9 +180,16 @@ function gauge(
   options: GuestFamilyOptions,
   name: string,
   help: string,
+  moreLabels: readonly string[],
   each: (counters: GuestCounters, write: WriteSeries) => void,
 ): void {
-  register(options, { name: `kvmgov_guest_${name}`, help, type: "gauge" }, (write) => {
+  const spec: FamilySpec = {
+    name: `kvmgov_guest_${name}`,
+    help,
+    type: "gauge",
+    labels: ["uuid", ...moreLabels],
+  };
+  register(options, spec, (write) => {
     for (const counters of options.guests()) each(counters, write);
   });
 }

@@ -46,6 +46,7 @@ export function registerHostFamilies(options: HostFamilyOptions): void {
     name: "kvmgov_host_pressure_cpu_waiting_seconds_total",
     help: "Time in which some task of the host waited for a CPU",
     type: "counter",
+    labels: [],
   };
   registerFamily(
     options.registry,
@@ -74,7 +75,7 @@ function registerSources(options: HostFamilyOptions): void {
       ],
     ];
   for (const [name, type, help, value] of families) {
-    const spec = { name: `kvmgov_collector_source_${name}`, help, type };
+    const spec = { name: `kvmgov_collector_source_${name}`, help, type, labels: ["source"] };
     registerFamily(
       options.registry,
       spec,
@@ -94,7 +95,7 @@ function single(
 ): void {
   registerFamily(
     options.registry,
-    { name: `kvmgov_${name}`, help, type: "gauge" },
+    { name: `kvmgov_${name}`, help, type: "gauge", labels: [] },
     writeOne(value),
     options.onError,
   );

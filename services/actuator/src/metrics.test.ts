@@ -1,0 +1,35 @@
+import { describe, expect, it } from "@jest/globals";
+import { Registry } from "prom-client";
+import { createMetrics, exposeState } from "./metrics.ts";
+
+const UUID = "6f1d3a3c-0a3b-4c39-9d8e-0e6f2b3d8b11";
+
+describe("metrics of the actuator", () => {
+  it("show which guests are held, and drop those that are not any more", async () => {
+    const registry = new Registry();
+    let held = [UUID];
+    const state = { nowUs: () => 0, plan: () => undefined, openFiles: () => 0, dryRun: false };
+    exposeState(registry, { ...state, guestsHeld: () => held }, (family, error) => {
+      throw new Error(family, { cause: error });
+    });
+    const page = await registry.metrics();
+    expect(page).toContain(`kvmgov_actuator_guest_held{uuid="${UUID}"} 1\n`);
+    expect(page).toContain("kvmgov_actuator_guests_held 1\n");
+    held = [];
+    expect(await registry.metrics()).not.toContain(UUID);
+  });
+
+  it("begin at 0, so that increase() sees the first event", async () => {
+    const registry = new Registry();
+    createMetrics(registry);
+    const page = await registry.metrics();
+    for (const series of [
+      'kvmgov_actuator_drift_total{setting="bandwidth"} 0',
+      'kvmgov_actuator_switch_fired_total{reason="expired"} 0',
+      'kvmgov_actuator_writes_total{setting="affinity",result="failed"} 0',
+      'kvmgov_actuator_restores_total{outcome="failed"} 0',
+      'kvmgov_actuator_guests_skipped_total{reason="failed"} 0',
+    ])
+      expect(page).toContain(`${series}\n`);
+  });
+});
