@@ -16,6 +16,7 @@ import { addApi } from "./api.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
+import { History } from "./history.ts";
 import { createMetrics } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
@@ -35,7 +36,8 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   // Gauges that are named like counters: promtool refuses them.
-  for (const kind of ["handles", "requests", "resources"]) registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  for (const kind of ["handles", "requests", "resources"])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
   const settings = reloadableSettings(config, log, metrics, onReload);
@@ -59,6 +61,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   });
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
+  const history = new History(Date.now);
   registerGuestMetrics(registry, views, log);
   const announcer = new Announcer(log, metrics);
   const ticker = new Ticker({
@@ -69,6 +72,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     committed: (sample, plan, report, before) => {
       views.decided(sample, plan, report);
+      history.decided(plan, report, before);
       announcer.decided(sample, plan, report, before);
     },
   });
@@ -79,7 +83,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     readiness,
     log,
     links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
-    routes: (app) => addApi(app, store, views),
+    routes: (app) => addApi(app, store, { views, history }),
   });
 
   const now = (): number => performance.now();
@@ -93,7 +97,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     now,
     planTtlMs: () => settings().planTtlMs,
   });
-  const reports = { views, ticker, refusals, metrics };
+  const reports = { views, history, ticker, refusals, metrics };
   const consumers = consumeAll(bus, signal, {
     sample: (message) => loop.offer(message),
     applied: onApplied(reports),
