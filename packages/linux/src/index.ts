@@ -29,3 +29,5 @@ export { isSystemdHost } from "./cgroup/systemd.ts";
 export { threadsOfGroup } from "./cgroup/ownership.ts";
 export * from "./controls/index.ts";
 export * from "./journal/index.ts";
+export { readClockSource } from "./host/clock-source.ts";
+export { fileLimit, type FileLimit } from "./native/rlimit.ts";

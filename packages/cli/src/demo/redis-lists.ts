@@ -78,7 +78,7 @@ export class RedisLists {
       this.#waiting.push({ resolve, reject });
       this.#socket.write(`*${words.length}\r\n${bulk}`);
     });
-    
+
     return reply;
   }
 
