@@ -104,7 +104,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
     };
     expect(hosts[0]?.dryRun).toBe(true);
     expect(hosts[0]?.guests.find(({ name }) => name === "busy")?.wouldWrite).not.toEqual([]);
-    expect((await kvmgov("explain", "busy")).stdout).toMatch(/Dry run, it would write:/);
+    expect((await kvmgov("explain", busy.uuid)).stdout).toMatch(/Dry run, it would write:/);
     await up.stop();
   });
 
@@ -126,12 +126,14 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
     expect(words).toMatch(/first seen, in LIST_se/);
 
     const { guests } = (await json("top", "--interval", "1")) as {
-      guests: { name: string; cores: number; switchesPerSecond: number }[];
+      guests: { uuid: string; cores: number; switchesPerSecond: number }[];
     };
-    const rows = new Map(guests.map((row) => [row.name, row]));
-    expect(rows.get("busy")?.cores).toBeGreaterThan(0.5);
-    expect(rows.get("light")?.cores).toBeLessThan(0.3);
-    expect(rows.get("light")?.switchesPerSecond).toBeGreaterThan(0);
+    const rows = new Map(guests.map((row) => [row.uuid, row]));
+    // Other tests may load this machine: only that it is measured, and that the busy one gets more.
+    const [mine, other] = [rows.get(busy.uuid)?.cores ?? 0, rows.get(light.uuid)?.cores ?? 1];
+    expect(mine).toBeGreaterThan(other);
+    expect(other).toBeGreaterThan(0);
+    expect(rows.get(light.uuid)?.switchesPerSecond).toBeGreaterThan(0);
     expect((await kvmgov("top", "--interval", "0.2")).stdout).toMatch(
       /GUEST +LIST +COUNT(.*\n)+busy +LIST_sc/,
     );
@@ -149,7 +151,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
     };
     const of = (name: string): string | undefined => checks.find((check) => check.name === name)?.reason;
     expect(of("libvirt")).toMatch(/is readable: 2 guests run/);
-    expect(of("classifier")).toMatch(/it knows 1 hosts/);
+    expect(of("classifier")).toMatch(/it knows 1 host/);
     expect(ok).toBe(true);
   });
 

@@ -156,7 +156,7 @@ function toolboxCheck(env: Environment): Check {
 async function classifierCheck(url: string): Promise<Check> {
   try {
     const hosts = await new Classifier(url).hosts();
-    return ok("classifier", `${url} answers, it knows ${hosts.length} hosts`);
+    return ok("classifier", `${url} answers, it knows ${hosts.length} host${hosts.length === 1 ? "" : "s"}`);
   } catch (error) {
     return warn("classifier", (error as Error).message, "npm start, or name its address by --url");
   }

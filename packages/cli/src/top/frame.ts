@@ -41,7 +41,7 @@ export function frameLines(
   const cpus = hosts.reduce((sum, { sample }) => sum + (sample?.cpus.length ?? 0), 0);
   const available = hosts.reduce((sum, { report }) => sum + (report?.availableCores ?? 0), 0);
   const lines = [
-    `kvm-governor  ${hosts.length} hosts, ${cpus} CPUs, ${available.toFixed(2)} cores for scientific guests  ` +
+    `kvm-governor  ${hosts.length} host${hosts.length === 1 ? "" : "s"}, ${cpus} CPUs, ${available.toFixed(2)} cores for scientific guests  ` +
       `LIST_se ${count("service")}, LIST_sc ${count("scientific")}, exempt ${count("exempt")}`,
     ...hosts.flatMap((host) => alarms(host, options.nowMs)),
     ...problems.map((problem) => visible(`! ${problem}`)),

@@ -29,12 +29,15 @@ export async function look(flags: Pick<AskFlags, "url" | "host">, now: () => num
   const counters = new Map<string, Counters>();
   const problems: string[] = [];
   await Promise.all(
-    hosts.map(async ({ id, name, metrics }) => {
+    hosts.map(async ({ id, name, metrics, report }) => {
       const url = metrics["collector"];
       if (url === undefined)
         return void problems.push(`host ${name ?? id} has not said where its metrics are`);
       try {
-        addCounters(counters, id, await pageOf(url));
+        const isEmpty = addCounters(counters, id, await pageOf(pageUrl(url))) === 0;
+        // Another page answers at this address, or the collector has lost its guests: never shown as zero.
+        if (isEmpty && (report?.guests.length ?? 0) > 0)
+          problems.push(`${pageUrl(url)} has no counters of vCPUs`);
       } catch (error) {
         problems.push(`${url}: ${(error as Error).message}`);
       }
@@ -43,13 +46,17 @@ export async function look(flags: Pick<AskFlags, "url" | "host">, now: () => num
   return { atMs: now(), hosts, counters, problems };
 }
 
+/** Hosts announce the address of the service, or of the page itself where others reach it elsewhere. */
+const pageUrl = (url: string): string =>
+  /\/metrics$/.test(url) ? url : `${url.replace(/\/+$/, "")}/metrics`;
+
 async function pageOf(url: string): Promise<string> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
   if (!answer.ok) throw new Error(`answers ${answer.status}`);
   return answer.text();
 }
 
-function addCounters(counters: Map<string, Counters>, host: string, page: string): void {
+function addCounters(counters: Map<string, Counters>, host: string, page: string): number {
   const sums = sumsBy("uuid", [SWITCHES, RUN], page);
   for (const uuid of sums.get(RUN)?.keys() ?? []) {
     counters.set(`${host}/${uuid}`, {
@@ -57,4 +64,5 @@ function addCounters(counters: Map<string, Counters>, host: string, page: string
       runSeconds: sums.get(RUN)?.get(uuid),
     });
   }
+  return sums.get(RUN)?.size ?? 0;
 }

@@ -23,8 +23,10 @@ export interface TopRow {
   switchesPerSecond: number | null;
 }
 
+const ORDER = { scientific: 0, service: 1, exempt: 2 } as const;
+
 export const sorts = {
-  c: { name: "class", by: (row) => row.class },
+  c: { name: "class", by: (row) => ORDER[row.class] },
   n: { name: "name", by: (row) => row.name },
   h: { name: "host", by: (row) => row.host },
   u: { name: "used", by: (row) => -row.usage },
