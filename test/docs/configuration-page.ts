@@ -106,7 +106,7 @@ function rowsOf(schema: JsonSchema, prefix: string, meaning: (key: string) => st
 
 function typeOf(field: JsonSchema): string {
   if (field.enum !== undefined) return field.enum.map((value) => `\`${String(value)}\``).join(", ");
-  if (field.const !== undefined) return `\`${String(field.const)}\``;
+  if (field.const !== undefined) return `\`${JSON.stringify(field.const)}\``;
   if (field.anyOf !== undefined) return field.anyOf.map(typeOf).join(" or ");
   if (field.type === "array") return `list of ${typeOf(field.items ?? {})}`;
   if (field.type === "object") return "map";

@@ -134,7 +134,7 @@ export class History {
       if (!byGuest.has(uuid)) kept.wouldWrite = [];
     });
     for (const [uuid, own] of byGuest) {
-      this.#present(host, uuid).wouldWrite = own.slice(0, WRITES_MAX).map(({ guest: _, ...write }) => write);
+      this.#present(host, uuid).wouldWrite = own.slice(0, WRITES_MAX).map(withoutGuest);
     }
   }
 
@@ -181,6 +181,10 @@ export class History {
 const keyOf = (host: string, uuid: string): string => `${host}/${uuid}`;
 
 const nothing = (): Kept => ({ moves: [], holds: [], writes: [], drift: [], wouldWrite: [], skipped: null });
+
+function withoutGuest({ target, setting, file, old, wanted }: WriteReport): Omit<WriteReport, "guest"> {
+  return { target, setting, file, old, wanted };
+}
 
 function add<T>(list: T[], most: number, entry: T): void {
   list.push(entry);

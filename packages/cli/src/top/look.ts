@@ -48,7 +48,7 @@ export async function look(flags: Pick<AskFlags, "url" | "host">, now: () => num
 
 /** Hosts announce the address of the service, or of the page itself where others reach it elsewhere. */
 const pageUrl = (url: string): string =>
-  /\/metrics$/.test(url) ? url : `${url.replace(/\/+$/, "")}/metrics`;
+  url.endsWith("/metrics") ? url : `${url.replace(/\/+$/, "")}/metrics`;
 
 async function pageOf(url: string): Promise<string> {
   const answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });

@@ -30,7 +30,7 @@ export class Terminal {
 
   /** @param lines @param inverse number of the line that is the table's head, or -1 @param foot last line of the screen */
   draw(lines: readonly string[], inverse: number, foot: string): void {
-    const { rows = 24, columns = 80 } = this.#output;
+    const { rows, columns } = this.#output;
     const shown = lines.slice(0, Math.max(0, rows - 1)).map((line, at) => {
       const text = line.slice(0, columns);
       return `${at === inverse ? `${INVERSE}${text.padEnd(columns)}${PLAIN}` : text}${CLEAR_LINE}`;
