@@ -6,12 +6,14 @@ import { demo } from "./commands/demo.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { up } from "./commands/up.ts";
+import { addOperatorCommands } from "./operator-commands.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
   version: string;
 };
 
-const program = new Command("kvmgov")
+/** All commands, with their options: also what the man page and the completion scripts are made from. */
+export const program = new Command("kvmgov")
   .description("Tells scientific KVM guests from services and gives each the CPU it needs")
   .version(version)
   .showHelpAfterError("(kvmgov --help lists commands and options)");
@@ -63,6 +65,8 @@ program
   .option("--json", "print one JSON line at the end instead of a live table")
   .action(finish(demo));
 
+addOperatorCommands(program, finish);
+
 /** A command returns the exit code; what it throws becomes one line on standard error and exit code 1. */
 function finish<Flags>(command: (flags: Flags) => Promise<number>): (flags: Flags) => Promise<void> {
   return async (flags) => {
@@ -75,4 +79,5 @@ function finish<Flags>(command: (flags: Flags) => Promise<number>): (flags: Flag
   };
 }
 
-await program.parseAsync();
+// Who only reads the commands must not run one.
+if (import.meta.main) await program.parseAsync();

@@ -31,3 +31,5 @@ export * from "./controls/index.ts";
 export * from "./journal/index.ts";
 export * from "./memory/memory-nodes.ts";
 export * from "./audit/index.ts";
+export { readClockSource } from "./host/clock-source.ts";
+export { fileLimit, type FileLimit } from "./native/rlimit.ts";

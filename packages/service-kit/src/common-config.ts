@@ -11,22 +11,30 @@ export const listenAddress = z
 
 /** Keys of every service. */
 export const serviceShape = {
+  /** Where NATS is: `nats://HOST:PORT`, `tls://` for TLS; several by commas. */
   natsUrl: z.string().min(1).default("nats://127.0.0.1:4222"),
+  /** User at NATS; none: without a login. */
   natsUser: z.string().optional(),
+  /** Password at NATS; better in the environment than in a file. */
   natsPassword: z.string().optional(),
   /** TLS and basic auth of the pages: a file in the form of Prometheus' exporter-toolkit. */
   webConfigFile: z.string().min(1).optional(),
+  /** Least level of what is logged, as JSON lines on standard output. */
   logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 };
 
 /** Keys of the services that run on every host. */
 export const hostServiceShape = {
   ...serviceShape,
+  /** Immutable id of this host; by default made from /etc/machine-id, hashed. */
   hostId: hostId.default(() => defaultHostId()),
   /** Where libvirt keeps the status files of running guests. */
   libvirtRunDir: z.string().min(1).default("/run/libvirt/qemu"),
+  /** File with rules that declare classes and SLAs, see below. */
   policyFile: z.string().min(1).optional(),
+  /** What survives a restart: baselines. */
   stateDir: z.string().min(1).default("/var/lib/kvm-governor"),
+  /** What is gone after a boot: locks, heartbeat. */
   runDir: z.string().min(1).default("/run/kvm-governor"),
 };
 

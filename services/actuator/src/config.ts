@@ -15,7 +15,9 @@ const auditSchema = z.strictObject({
 
 export const actuatorSchema = z.object({
   ...hostServiceShape,
+  /** HOST:PORT of the pages; port 0 is any free one. */
   listen: listenAddress.default("127.0.0.1:9473"),
+  /** Local bounds, which no plan can override. */
   limits: limitsSchema.prefault({}),
   /** UUIDs or name patterns of guests that are never written to, whatever a plan says. */
   neverTouch: z.array(z.string().min(1).max(1024)).max(10_000).default([]),

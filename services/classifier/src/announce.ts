@@ -1,6 +1,7 @@
 /** What people should hear of a decision: moves, new plans, promises that do not fit. One line each, as it happens. */
 import type { GuestPlan, Plan, Report, Sample } from "@kvm-governor/policy";
 import type { Logger } from "@kvm-governor/service-kit";
+import { isHeldAlike } from "./held-alike.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 
 /** Says once when SLAs do not fit a host, and once when they do again. */
@@ -62,12 +63,7 @@ function changedGuests(after: readonly GuestPlan[], before: readonly GuestPlan[]
   for (const guest of after) {
     const other = old.get(guest.uuid);
     old.delete(guest.uuid);
-    if (other === undefined || settingsOf(other) !== settingsOf(guest)) names.push(guest.name);
+    if (other === undefined || !isHeldAlike(other, guest)) names.push(guest.name);
   }
   return [...names, ...[...old.values()].map((guest) => guest.name)];
-}
-
-function settingsOf(guest: GuestPlan): string {
-  const { class: kind, pid, startTime, vcpus, weight, emulatorCpus, ioThreadCpus, periodUs } = guest;
-  return JSON.stringify([kind, pid, startTime, vcpus, weight, emulatorCpus, ioThreadCpus, periodUs]);
 }

@@ -3,6 +3,7 @@ import { guestUuid, hostId } from "@kvm-governor/policy";
 import type { GuestPlan, GuestState, HostState } from "@kvm-governor/policy";
 import type { PagesOptions } from "@kvm-governor/service-kit";
 import { prometheusTargets } from "./discovery.ts";
+import type { History } from "./history.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { HostLists, Store, StoredHost } from "./store/store.ts";
 import { guestReport, lastHeardMs } from "./views.ts";
@@ -20,7 +21,13 @@ class ApiError extends Error {
   }
 }
 
-export function addApi(app: App, store: Store, views: Views): void {
+/** What this classifier has in memory. */
+export interface Memory {
+  views: Views;
+  history: Pick<History, "of">;
+}
+
+export function addApi(app: App, store: Store, { views, history }: Memory): void {
   const get = (path: string, answer: (parameters: Record<string, string>) => Promise<unknown>): void => {
     app.get(path, async (request, response) => {
       try {
@@ -36,8 +43,12 @@ export function addApi(app: App, store: Store, views: Views): void {
   get("/api/v1/hosts", () => hostsPage(store, views));
   get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, store, views)));
   get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) =>
-    guestPage(await readHost(host, store, views), uuid),
+    guestPage(await readHost(host, store, views), uuid, history),
   );
+  get("/api/v1/hosts/:host/writes", async ({ host }) =>
+    writesPage(await readHost(host, store, views), history),
+  );
+  get("/api/v1/guests/:guest", ({ guest = "" }) => Promise.resolve(guestsPage(guest, views)));
 }
 
 async function hostsPage(store: Store, views: Views): Promise<unknown> {
@@ -85,7 +96,9 @@ function hostPage({ id, stored, lists, view }: HostData): object {
   return {
     ...hostSummary(id, lists, view),
     lists,
-    guests: Object.entries(stored.state?.guests ?? {}).map(([uuid, guest]) => storedGuest(uuid, guest)),
+    guests: Object.entries(stored.state?.guests ?? {}).map(([uuid, guest]) =>
+      storedGuest(uuid, guest, stored.state),
+    ),
     storeProblem: stored.problem?.message ?? null,
     decidedAtMs: view?.tick?.decidedAtMs ?? null,
     sample: view?.tick?.sample ?? null,
@@ -96,7 +109,11 @@ function hostPage({ id, stored, lists, view }: HostData): object {
   };
 }
 
-function guestPage({ id, stored, view }: HostData, uuid: string | undefined): object {
+function guestPage(
+  { id, stored, view }: HostData,
+  uuid: string | undefined,
+  history: Memory["history"],
+): object {
   const parsed = guestUuid.safeParse(uuid);
   if (!parsed.success)
     throw new ApiError(400, `guest ${JSON.stringify(uuid)}: ${parsed.error.issues[0]?.message}`);
@@ -108,14 +125,50 @@ function guestPage({ id, stored, view }: HostData, uuid: string | undefined): ob
     host: id,
     ...(guest === undefined
       ? { uuid: parsed.data, name: report?.name, class: report?.class }
-      : storedGuest(parsed.data, guest)),
+      : storedGuest(parsed.data, guest, stored.state)),
     report: report ?? null,
     plan: planOf(stored.state, view)?.guests.find((plan: GuestPlan) => plan.uuid === parsed.data) ?? null,
+    history: history.of(id, parsed.data),
   };
 }
 
-function storedGuest(uuid: string, { name, class: kind, count, since, declared, usage }: GuestState): object {
-  return { uuid, name, class: kind, count, since, declared, usage };
+/** What the actuator of a host wrote, or in a dry run would write, guest by guest of the present plan. */
+function writesPage({ id, stored, view }: HostData, history: Memory["history"]): object {
+  const plan = planOf(stored.state, view);
+  return {
+    host: id,
+    generation: plan?.generation ?? null,
+    applied: view?.applied ?? null,
+    guests: (plan?.guests ?? []).map(({ uuid, name, class: kind, reasons }) => {
+      const { writes, wouldWrite, skipped } = history.of(id, uuid);
+      return { uuid, name, class: kind, reasons, writes, wouldWrite, skipped };
+    }),
+  };
+}
+
+/** More guests of one name than this are not told: the answer says so by `more`. */
+const FOUND_MAX = 100;
+
+/** Which hosts have a guest of this name or UUID, among those that this classifier has heard of lately. */
+function guestsPage(wanted: string, views: Views): object {
+  const found: object[] = [];
+  for (const [host, { report }] of views.currentTicks()) {
+    for (const { uuid, name, class: kind } of report.guests) {
+      if (name === wanted || uuid === wanted.toLowerCase()) found.push({ host, uuid, name, class: kind });
+    }
+  }
+  return { guests: found.slice(0, FOUND_MAX), more: Math.max(0, found.length - FOUND_MAX) };
+}
+
+function storedGuest(uuid: string, guest: GuestState, host: HostState | undefined): object {
+  const { name, class: kind, count, since, declared, usage } = guest;
+  return { uuid, name, class: kind, count, since, sinceMs: wallClock(since, host), declared, usage };
+}
+
+/** A point of the host's boot clock by its wall clock; null where it is not of this boot. */
+function wallClock(bootTimeUs: number, host: HostState | undefined): number | null {
+  if (host === undefined || bootTimeUs > host.sequence) return null;
+  return Math.round(host.wallTimeMs - (host.sequence - bootTimeUs) / 1000);
 }
 
 function planOf(state: HostState | undefined, view: HostView | undefined): HostState["plan"] {

@@ -17,6 +17,7 @@ import { addApi } from "./api.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
+import { History } from "./history.ts";
 import { createMetrics } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
@@ -66,6 +67,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   });
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
+  const history = new History(Date.now);
   registerGuestMetrics(registry, views, log);
   const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
@@ -78,6 +80,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     committed: (sample, plan, report, before) => {
       views.decided(sample, plan, report);
+      history.decided(plan, report, before);
       announcer.decided(sample, plan, report, before);
     },
   });
@@ -89,7 +92,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     readiness,
     log,
     links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
-    routes: (app) => addApi(app, store, views),
+    routes: (app) => addApi(app, store, { views, history }),
   });
 
   const now = (): number => performance.now();
@@ -103,7 +106,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     now,
     planTtlMs: () => settings().planTtlMs,
   });
-  const reports = { views, topologies, ticker, refusals, metrics };
+  const reports = { views, topologies, history, ticker, refusals, metrics };
   const consumers = consumeAll(bus, signal, {
     sample: (message) => loop.offer(message),
     applied: onApplied(reports),

@@ -2,6 +2,7 @@
 import { appliedSchema, hostSchema } from "@kvm-governor/policy";
 import type { Applied } from "@kvm-governor/policy";
 import type { BusMessage } from "@kvm-governor/service-kit";
+import type { History } from "./history.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readMessage } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
@@ -12,6 +13,7 @@ import type { Views } from "./views.ts";
 export interface ReportLoopOptions {
   views: Views;
   topologies: Topologies;
+  history: Pick<History, "applied">;
   ticker: Pick<Ticker, "seenApplied">;
   refusals: Refusals;
   metrics: ClassifierMetrics;
@@ -20,6 +22,7 @@ export interface ReportLoopOptions {
 /** Handler of applied reports: latency, generations, and the last report of each host. */
 export function onApplied({
   views,
+  history,
   ticker,
   refusals,
   metrics,
@@ -30,6 +33,7 @@ export function onApplied({
       ticker.seenApplied(applied);
       if (isTimed(applied)) metrics.readBackSeconds.observe((applied.readBackAtUs - applied.sequence) / 1e6);
       views.applied(applied);
+      history.applied(applied);
     });
 }
 

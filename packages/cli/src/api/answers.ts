@@ -1,0 +1,115 @@
+/** Answers of the classifier's API, as far as the command line reads them (docs/api.md). */
+import type { GuestClass, GuestPlan, GuestReport, Host, Plan, Reason, Report } from "@kvm-governor/policy";
+
+export interface HostSummary {
+  id: string;
+  name: string | null;
+  lastHeardMs: number | null;
+  generation: number | null;
+  guestCounts: { service: number; scientific: number };
+  metrics: Record<string, string>;
+}
+
+export interface StoredGuest {
+  uuid: string;
+  name: string;
+  class: GuestClass;
+  count: number;
+  sinceMs: number | null;
+  declared: string;
+  usage: number;
+}
+
+export interface AppliedAnswer {
+  generation: number;
+  verified: number;
+  writes: number;
+  errors: number;
+  drift: number;
+  switchFired?: string;
+  dryRun: boolean;
+  receivedAtMs: number;
+}
+
+export interface HostAnswer extends HostSummary {
+  guests: StoredGuest[];
+  storeProblem: string | null;
+  decidedAtMs: number | null;
+  sample: {
+    periodMs: number;
+    cpus: number[];
+    hostRunCores: number;
+    pressure?: number;
+    unreadable: { name: string; reason: string }[];
+  } | null;
+  report: Report | null;
+  plan: Plan | null;
+  applied: AppliedAnswer | null;
+  announced: Host | null;
+}
+
+export interface WriteAnswer {
+  target: string;
+  setting: string;
+  file: string;
+  old: string;
+  wanted: string;
+  readBack?: string;
+  error?: string;
+}
+
+export type PastWrite = WriteAnswer & { atMs: number; generation: number; times: number };
+
+export interface PastDecision {
+  atMs: number;
+  generation: number;
+  kind: "first" | "moved" | "held";
+  class: GuestClass;
+  movedFrom?: GuestClass;
+  usage: number;
+  delay: number;
+  demand: number;
+  reasons: Reason[];
+  held: Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus">;
+}
+
+export interface GuestAnswer {
+  host: string;
+  uuid: string;
+  name: string;
+  class: GuestClass | "exempt";
+  count?: number;
+  sinceMs?: number | null;
+  declared?: string;
+  report: GuestReport | null;
+  plan: GuestPlan | null;
+  history: {
+    decisions: PastDecision[];
+    writes: PastWrite[];
+    drift: { atMs: number; target: string; setting: string; file: string; applied: string; found: string }[];
+    wouldWrite: WriteAnswer[];
+    skipped: { reason: string; atMs: number } | null;
+  };
+}
+
+export interface WritesAnswer {
+  host: string;
+  generation: number | null;
+  applied: AppliedAnswer | null;
+  guests: {
+    uuid: string;
+    name: string;
+    class: GuestClass;
+    reasons: Reason[];
+    writes: PastWrite[];
+    wouldWrite: WriteAnswer[];
+    skipped: { reason: string; atMs: number } | null;
+  }[];
+}
+
+export interface FoundGuest {
+  host: string;
+  uuid: string;
+  name: string;
+  class: GuestClass | "exempt";
+}

@@ -1,0 +1,130 @@
+import { createServer } from "node:net";
+import type { AddressInfo, Server } from "node:net";
+import { once } from "node:events";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import {
+  cgroupChecks,
+  clockCheck,
+  filesCheck,
+  kvmCheck,
+  libvirtCheck,
+  perfCheck,
+  rootCheck,
+} from "./kernel-checks.ts";
+import { natsChecks, redisChecks, redisFindings } from "./server-checks.ts";
+
+const REDIS = { host: "h", port: 6379, tls: false };
+const failing = (code: string) => (): never => {
+  throw Object.assign(new Error(code), { code });
+};
+const mount = (readOnly: boolean, controllers: string[]) =>
+  new Map(
+    controllers.map((name) => [
+      name,
+      { version: 2 as const, mountPoint: "/sys/fs/cgroup", root: "/", controllers, readOnly },
+    ]),
+  );
+
+describe("what the kernel offers", () => {
+  it("warns, and says what to do, where something is missing", () => {
+    const checks = [
+      rootCheck(1000),
+      kvmCheck(Object.assign(new Error("no"), { code: "ENOENT" })),
+      perfCheck("EACCES"),
+      filesCheck(256),
+      clockCheck(() => "hpet"),
+      clockCheck(failing("ENOENT")),
+      libvirtCheck("/run/libvirt/qemu", failing("ENOENT")),
+      ...cgroupChecks(mount(true, ["cpu"])),
+    ];
+    expect(checks.map(({ status }) => status)).toEqual(checks.map(() => "warn"));
+    expect(checks.every(({ remedy }) => remedy !== undefined)).toBe(true);
+  });
+
+  it("fails where nothing would work", () => {
+    expect(cgroupChecks(new Map())).toMatchObject([
+      { status: "fail", remedy: expect.stringContaining("cgroup2") },
+    ]);
+    expect(libvirtCheck("/run/libvirt/qemu", failing("EACCES"))).toMatchObject({ status: "fail" });
+  });
+
+  it("is content where all is there", () => {
+    const checks = [
+      rootCheck(0),
+      kvmCheck(undefined),
+      perfCheck(undefined),
+      filesCheck(20_000),
+      clockCheck(() => "tsc"),
+    ];
+    checks.push(
+      libvirtCheck("/d", () => ["a.xml", "a.pid"]),
+      ...cgroupChecks(mount(false, ["cpu", "cpuset"])),
+    );
+    expect(checks.map(({ status }) => status)).toEqual(checks.map(() => "ok"));
+    expect(checks[5]?.reason).toBe("/d is readable: 1 guests run");
+  });
+});
+
+describe("what Redis answers", () => {
+  const answer = (aof: string, seconds = 1000): string =>
+    `+OK\r\n+PONG\r\n*2\r\n$10\r\n${1_800_000_000 + seconds}\r\n$1\r\n0\r\n${aof}`;
+  const status = (text: string): string[] =>
+    redisFindings(text, REDIS, 1_800_001_000_000).map(({ status }) => status);
+
+  it("is read: append-only file, and the time there", () => {
+    expect(status(answer("*2\r\n$10\r\nappendonly\r\n$3\r\nyes\r\n"))).toEqual(["ok", "ok", "ok"]);
+    expect(status(answer("*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n", 1060))).toEqual(["ok", "warn", "warn"]);
+    expect(status(answer("-NOPERM this user has no permissions\r\n"))).toEqual(["ok", "warn", "ok"]);
+  });
+
+  it("is a failure where it does not let us in", () => {
+    expect(redisFindings("-NOAUTH Authentication required.\r\n", REDIS, 0)).toMatchObject([
+      { status: "fail", remedy: "KVMGOV_REDIS_PASSWORD" },
+    ]);
+  });
+});
+
+describe("a server that is configured", () => {
+  const servers: Server[] = [];
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  /** A server that says some text to whoever comes. */
+  async function saying(text: string): Promise<string> {
+    const server = createServer((socket) => void socket.on("error", () => socket.destroy()).end(text)).listen(
+      0,
+      "127.0.0.1",
+    );
+    servers.push(server);
+    await once(server, "listening");
+    return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  }
+
+  it("fails where nobody listens, without telling the password", async () => {
+    const [nats] = await natsChecks({ KVMGOV_NATS_URL: "nats://u:secret@127.0.0.1:9" });
+    const [redis] = await redisChecks({ KVMGOV_REDIS_URL: "redis://:secret@127.0.0.1:9/0" });
+    expect([nats, redis]).toMatchObject([
+      { status: "fail", reason: expect.stringContaining("ECONNREFUSED") },
+      { status: "fail" },
+    ]);
+    expect(JSON.stringify([nats, redis])).not.toContain("secret");
+  });
+
+  it("fails where it refuses us, lacks JetStream, or is something else", async () => {
+    const ask = async (text: string): Promise<string | undefined> =>
+      (await natsChecks({ KVMGOV_NATS_URL: `nats://${await saying(text)}` }))[0]?.reason;
+    expect(await ask('INFO {"version":"2.9"}\r\n-ERR \'Authorization Violation\'\r\n')).toMatch(
+      /refuses us: 'Authorization/,
+    );
+    expect(await ask('INFO {"version":"2.9"}\r\nPONG\r\n')).toMatch(/has no JetStream/);
+    expect(await ask('INFO {"version":"2.9","jetstream":true}\r\nPONG\r\n')).toMatch(
+      /nats-server 2.9 with JetStream/,
+    );
+    expect(await ask("HTTP/1.1 400 Bad Request\r\n")).toMatch(/answers "HTTP/);
+  });
+
+  it("is not asked for where none is configured", async () => {
+    expect(await natsChecks({})).toMatchObject([{ status: "ok" }]);
+  });
+});

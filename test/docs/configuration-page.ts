@@ -1,0 +1,152 @@
+/**
+ * The configuration reference: keys, types, bounds and defaults from the zod schemas, what they mean from the comments that stand
+ * above the keys in the same source. So each is said in one place; a key without a comment is an error.
+ */
+import { globSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { format } from "prettier";
+import { z } from "zod";
+import { policyRuleSchema } from "../../packages/policy/src/index.ts";
+import { environmentName } from "../../packages/service-kit/src/index.ts";
+import { actuatorSchema } from "../../services/actuator/src/config.ts";
+import { configSchema as classifierSchema } from "../../services/classifier/src/config.ts";
+import { configSchema as collectorSchema } from "../../services/collector/src/config.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const COMMON = ["packages/service-kit/src/common-config.ts", "packages/policy/src/settings.ts"];
+
+/** Defaults that depend on the machine. */
+const COMPUTED = { hostId: "from /etc/machine-id" } as const;
+
+/** A key that nobody says the meaning of. */
+export class UndescribedKeyError extends Error {
+  override readonly name = "UndescribedKeyError";
+}
+
+interface JsonSchema {
+  type?: string;
+  enum?: unknown[];
+  const?: unknown;
+  anyOf?: JsonSchema[];
+  minimum?: number;
+  maximum?: number;
+  exclusiveMinimum?: number;
+  items?: JsonSchema;
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+  default?: unknown;
+}
+
+export async function configurationPage(): Promise<string> {
+  const services = { collector: collectorSchema, classifier: classifierSchema, actuator: actuatorSchema };
+  const sections = Object.entries(services).map(([name, schema]) => section(name, schema));
+  return format([HEAD, ...sections, RULES, rulesTable()].join("\n"), { parser: "markdown", printWidth: 110 });
+}
+
+const HEAD = `# Configuration
+
+<!-- Made from the schemas by test/docs/configuration.ts: do not edit. -->
+
+Each service reads a YAML file, which \`KVMGOV_CONFIG\` names, and environment variables, which win over it: the key
+\`checkPeriodMs\` is \`KVMGOV_CHECK_PERIOD_MS\`. An unknown key or a wrong value is an error that names file, line and key, and the
+service does not start. On SIGHUP the classifier reads its settings again, collector and actuator the policy file; what cannot be used changes
+nothing and is logged. \`kvmgov up\` passes its environment on to the services.
+
+CPU amounts are in cores, times end in their unit.
+`;
+
+const RULES = `## Policy file
+
+\`rules\` is a list; each rule has \`match\` and declares a class, an SLA or both. A rule by UUID wins over the guest's libvirt metadata, and
+that over a rule by name (\`*\` stands for anything). Within a kind the first that matches wins.
+`;
+
+function section(name: string, schema: z.ZodObject): string {
+  const files = [
+    ...globSync(`services/${name}/src/**/{config,schema}.ts`, { cwd: ROOT }).toSorted(),
+    ...COMMON,
+  ];
+  const texts = files.map((file) => readFileSync(`${ROOT}/${file}`, "utf8"));
+  const rows = rowsOf(jsonSchema(schema), "", (key) => describe(name, key, texts));
+  return `## ${name}\n\n${table(rows, true)}\n`;
+}
+
+function rulesTable(): string {
+  const meanings: Record<string, string> = {
+    "match.name": "pattern of names; either this or `uuid`",
+    "match.uuid": "UUID of one guest",
+    class: "`auto`: inferred from its use; `exempt`: never touched",
+    slaCores: "CPU promised to the guest, in cores",
+  };
+  const describeRule = (key: string): string => {
+    const text = meanings[key];
+    if (text === undefined) throw new UndescribedKeyError(`policy rule: ${key} is not described`);
+    return text;
+  };
+  return table(rowsOf(jsonSchema(policyRuleSchema), "", describeRule), false);
+}
+
+const jsonSchema = (schema: z.ZodType): JsonSchema =>
+  z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonSchema;
+
+interface Row {
+  key: string;
+  type: string;
+  default: string;
+  meaning: string;
+}
+
+function rowsOf(schema: JsonSchema, prefix: string, meaning: (key: string) => string): Row[] {
+  return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
+    const key = `${prefix}${name}`;
+    if (field.properties !== undefined) return rowsOf(field, `${key}.`, meaning);
+    return [{ key, type: typeOf(field), default: defaultOf(key, field), meaning: meaning(key) }];
+  });
+}
+
+function typeOf(field: JsonSchema): string {
+  if (field.enum !== undefined) return field.enum.map((value) => `\`${String(value)}\``).join(", ");
+  if (field.const !== undefined) return `\`${JSON.stringify(field.const)}\``;
+  if (field.anyOf !== undefined) return field.anyOf.map(typeOf).join(" or ");
+  if (field.type === "array") return `list of ${typeOf(field.items ?? {})}`;
+  if (field.type === "object") return "map";
+  if (field.type !== "integer" && field.type !== "number")
+    return field.type === "string" ? "text" : (field.type ?? "any");
+  const least =
+    field.minimum ?? (field.exclusiveMinimum === undefined ? undefined : `above ${field.exclusiveMinimum}`);
+  const bounds = [least, field.maximum].filter((bound) => bound !== undefined);
+  return `${field.type === "integer" ? "whole number" : "number"}${bounds.length === 0 ? "" : `, ${bounds.join(" to ")}`}`;
+}
+
+function defaultOf(key: string, field: JsonSchema): string {
+  if (key in COMPUTED) return COMPUTED[key as keyof typeof COMPUTED];
+  return field.default === undefined ? "" : `\`${JSON.stringify(field.default)}\``;
+}
+
+/** The comment above a key, in the first file that has one. */
+function describe(service: string, key: string, texts: readonly string[]): string {
+  const name = key.split(".").at(-1) ?? key;
+  const comment = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\s*(?:const )?${name}\s*[:=]`);
+  for (const text of texts) {
+    const found = comment.exec(text)?.[1];
+    if (found !== undefined)
+      return found
+        .replaceAll(/\s*\n\s*\*\s*/g, " ")
+        .trim()
+        .replace(/\.$/, "");
+  }
+  throw new UndescribedKeyError(`${service}: ${key} has no comment above it in its schema`);
+}
+
+function table(rows: readonly Row[], hasEnvironment: boolean): string {
+  const cell = (text: string): string => text.replaceAll("|", String.raw`\|`);
+  const head = ["key", ...(hasEnvironment ? ["environment"] : []), "value", "default", "meaning"];
+  const lines = rows.map((row) => {
+    // Only keys at the top have a variable; one for the whole of what is below them.
+    const variable = hasEnvironment ? [row.key.includes(".") ? "" : `\`${environmentName(row.key)}\``] : [];
+    return [`\`${row.key}\``, ...variable, row.type, row.default, row.meaning];
+  });
+  return [head, head.map(() => "---"), ...lines]
+    .map((cells) => `| ${cells.map(cell).join(" | ")} |`)
+    .join("\n");
+}
