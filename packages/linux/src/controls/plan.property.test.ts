@@ -26,7 +26,7 @@ const online = (version: string): number[] =>
 function plans(cpus: number[]): fc.Arbitrary<TestPlan[]> {
   // Single CPUs often: vCPUs that trade places are what may crowd them.
   const set = fc.oneof(fc.constant("baseline" as const), fc.subarray(cpus, { minLength: 1 }), {
-    arbitrary: fc.constantFrom([0], [1]),
+    arbitrary: fc.constantFrom<number[]>([0], [1]),
     weight: 3,
   });
   const bandwidth = fc.oneof(
