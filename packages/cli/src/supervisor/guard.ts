@@ -2,7 +2,13 @@
  * Stands guard over the actuator: one that is dead or frozen cannot undo what it did, so it is done from outside, from
  * the journal, without any server.
  */
-import { bootTimeUs, readHeartbeat, removeHeartbeat } from "@kvm-governor/linux";
+import {
+  bootTimeUs,
+  readHeartbeat,
+  removeGuardMark,
+  removeHeartbeat,
+  writeGuardMark,
+} from "@kvm-governor/linux";
 import { isRestored, restoreHost } from "../restore-host.ts";
 import type { RestorePlaces } from "../restore-host.ts";
 import type { Child } from "./child.ts";
@@ -31,11 +37,14 @@ export class Guard {
 
   /** Ends a frozen actuator; what follows its end (restore, restart) is the same as after a crash. */
   watch(actuator: () => Child | undefined): void {
+    const { runDir } = this.#options;
     this.#timer = setInterval(() => {
+      // Says that somebody would restore: an actuator that is told to leave guests held at its end asks for it.
+      writeGuardMark(runDir, bootTimeUs());
       const child = actuator();
       if (child?.running === true && this.#isFrozen(child)) {
         this.#say("error", "actuator-frozen", "frozen past its plan's time to live: killed");
-        removeHeartbeat(this.#options.runDir);
+        removeHeartbeat(runDir);
         child.kill("SIGKILL");
       }
     }, WATCH_INTERVAL_MS);
@@ -44,6 +53,7 @@ export class Guard {
 
   stop(): void {
     clearInterval(this.#timer);
+    removeGuardMark(this.#options.runDir);
   }
 
   /** Restores what a dead actuator left. @returns whether every guest is at its baseline */
