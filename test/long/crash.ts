@@ -53,7 +53,7 @@ function pageOf(result: CrashSummary): string {
   const { cpus, kernel, node } = machineOf(os);
   const lines = (counts: Record<string, number>): string =>
     Object.entries(counts)
-      .toSorted()
+      .toSorted(([a], [b]) => a.localeCompare(b))
       .map(([what, n]) => `${what} ${n}`)
       .join(", ");
   const part = (n: number): string => `${n} of ${result.trials} (${Math.round((100 * n) / result.trials)}%)`;

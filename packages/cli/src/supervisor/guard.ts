@@ -73,7 +73,7 @@ export class Guard {
 
   async #restore(): Promise<boolean> {
     try {
-      const report = await restoreHost(this.#options);
+      const report = await restoreHost({ ...this.#options, reason: "the actuator is gone" });
       for (const { guest, outcome, notes } of report.guests) {
         const why = notes.length === 0 ? "" : ` (${notes.join("; ")})`;
         if (outcome === "failed")

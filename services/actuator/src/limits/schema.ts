@@ -42,7 +42,14 @@ export const limitsSchema = z.strictObject({
    * Largest raise of one vCPU's bandwidth in one tick, in cores; absent: as the plan says. What a guest loses it loses at once:
    * somebody else needs it.
    */
-  stepUpCores: z.strictObject({ service: step, scientific: step }).prefault({}),
+  stepUpCores: z
+    .strictObject({
+      /** For guests in LIST_se. */
+      service: step,
+      /** For guests in LIST_sc. */
+      scientific: step,
+    })
+    .prefault({}),
   /** How long a guest stays as it is after a change, in milliseconds, unless somebody would have to wait for the next one. */
   coolDownMs: z.int().min(0).max(86_400_000).default(0),
   /** Part of all guests that plans are applied to, in percent: the same ones each time, and more of them as it grows. */
