@@ -83,6 +83,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
       await up.ended();
       // One that a failed test left frozen does not notice.
       for (const { pid } of children) if (isAlive(pid)) process.kill(pid, "SIGCONT");
+      // They still restore, and write what they did, into the directory that is removed below.
+      await waitFor(
+        "its services ended",
+        20_000,
+        () => children.every(({ pid }) => !isAlive(pid)) || undefined,
+      );
     }
     await restored();
     rmSync(dir, { recursive: true, force: true });
@@ -168,7 +174,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
     await moved(process);
     await held();
     globalThis.process.kill(process.pidOf("classifier") ?? -1, "SIGSTOP");
-    await process.line(/actuator.*no plan came within the time to live/);
+    await process.line(/actuator.*no plan came within its time to live/);
     await restored();
     globalThis.process.kill(process.pidOf("classifier") ?? 0, "SIGCONT");
     await held();

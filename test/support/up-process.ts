@@ -44,15 +44,21 @@ export class UpProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** Waits for a line; fails with everything that was said when the process ends before. */
-  line(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
-    return waitFor(`line ${pattern} of kvmgov up, which said:\n${this.lines.join("\n")}\n`, timeoutMs, () => {
+  /** Waits for a line; fails with everything that was said when it does not come, or the process ends before. */
+  async line(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
+    const probe = (): string | undefined => {
       const found = this.lines.find((line) => pattern.test(line));
       if (found === undefined && this.#child.exitCode !== null) {
-        throw new Error(`it ended with ${this.#child.exitCode}:\n${this.lines.join("\n")}`);
+        throw new Error(`it ended with ${this.#child.exitCode}`);
       }
       return found;
-    });
+    };
+    try {
+      return await waitFor(`line ${pattern} of kvmgov up`, timeoutMs, probe);
+    } catch (cause) {
+      const said = this.lines.join("\n");
+      throw new Error(`${(cause as Error).message}; kvmgov up said:\n${said}`, { cause });
+    }
   }
 
   /** Processes started by it, by what their command line holds. */
