@@ -6,7 +6,7 @@ import { EventEmitter } from "node:events";
 import { closeSync, mkdirSync, openSync } from "node:fs";
 import path from "node:path";
 import { tryLock } from "@kvm-governor/linux";
-import { ensureTools } from "../../../../scripts/lib/toolbox.js";
+import { ensureTools, toolboxRoot } from "../../../../scripts/lib/toolbox.js";
 import { Guard } from "./guard.ts";
 import { hostIdOf } from "./host-id.ts";
 import { Keeper } from "./keeper.ts";
@@ -72,7 +72,8 @@ export class Governor extends EventEmitter<GovernorEvents> {
     const settings: ServiceSettings = {
       bus: parts.bus,
       store: parts.store,
-      compileCacheDir: path.join(options.stateDir, "compile-cache"),
+      // Not with the state: Node writes it as it ends, which may be after the state was removed.
+      compileCacheDir: path.join(toolboxRoot(), "compile-cache"),
       common: {
         ...options.settings,
         HOST_ID: hostIdOf(options.settings["HOST_ID"] ?? process.env["KVMGOV_HOST_ID"], options.stateDir),
