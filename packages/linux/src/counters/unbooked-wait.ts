@@ -15,6 +15,10 @@ const RUNNABLE = 0x52;
 
 /** What a period can miss by the clocks alone; not worth a look, which is dear. */
 const MISSING_MIN = 0.02;
+/** Who ran and waited for less than this part of a period, but at all, sleeps most of the time: nor is that. */
+const BUSY_MIN = 0.2;
+/** One that was asleep and has not moved since is looked at again only every so many periods. */
+const ASLEEP_PERIODS = 4;
 
 interface Status {
   voluntary: number;
@@ -29,6 +33,7 @@ export class UnbookedWait {
   /** Waits told before the kernel booked them, in nanoseconds. */
   #toldNs = 0;
   #lastReadNs: number | undefined;
+  #asleepPeriods = 0;
   /** In this period, in nanoseconds: to be added to what the kernel booked; negative where it was told before. */
   correctionNs = 0;
 
@@ -48,9 +53,9 @@ export class UnbookedWait {
     const elapsedNs = this.#lastReadNs === undefined ? 0 : nowNs - this.#lastReadNs;
     this.#lastReadNs = nowNs;
     const before = this.#status;
-    const mayWait = isCrowded && (bookedNs > 0 || ranNs === 0) && elapsedNs > 0;
     const isMissing = elapsedNs - ranNs - bookedNs > MISSING_MIN * elapsedNs;
-    this.#status = this.#toldNs > 0 || (mayWait && isMissing) ? this.#read() : undefined;
+    const mayWait = isCrowded && elapsedNs > 0 && isMissing && this.#isSuspect(ranNs, bookedNs, elapsedNs);
+    this.#status = this.#toldNs > 0 || mayWait ? this.#read() : undefined;
     if (neverSlept(before, this.#status)) {
       const unbookedNs = Math.max(0, elapsedNs - ranNs) - bookedNs;
       this.correctionNs += unbookedNs;
@@ -60,6 +65,16 @@ export class UnbookedWait {
       this.correctionNs -= Math.min(this.#toldNs, bookedNs);
       this.#toldNs = 0;
     }
+  }
+
+  #isSuspect(ranNs: number, bookedNs: number, elapsedNs: number): boolean {
+    const isStill = ranNs === 0 && bookedNs === 0;
+    if (!isStill) {
+      this.#asleepPeriods = 0;
+      return bookedNs > 0 && ranNs + bookedNs >= BUSY_MIN * elapsedNs;
+    }
+    if (this.#status?.isRunnable === false) this.#asleepPeriods = ASLEEP_PERIODS;
+    return --this.#asleepPeriods <= 0;
   }
 
   /** A tick has taken the correction. */
