@@ -1,0 +1,76 @@
+/** A host that the cases run on: real libvirt guests on cgroup v1 of this machine, or on v2 of an emulated one. */
+import type { GuestSpec } from "@kvm-governor/lab";
+
+/** A guest of a case: `spin` keeps its first vCPU busy, else it halts. */
+export type CaseGuestSpec = Omit<GuestSpec, "load"> & { vcpus?: number; spin?: boolean };
+
+export interface CaseGuest {
+  name: string;
+  uuid: string;
+  pid: number;
+  /** Clock ticks after boot. */
+  startTime: number;
+  /** By vCPU number. */
+  vcpuTids: readonly number[];
+}
+
+/** The part of a log line that cases look at. */
+export interface CaseEvent {
+  event?: string;
+  [field: string]: unknown;
+}
+
+/** A service that runs on the host as a process of its own. */
+export interface CaseService {
+  /** Waits until there are `count` lines of an event; the last of them. */
+  event(event: string, timeoutMs?: number, count?: number): Promise<CaseEvent>;
+  /** Orderly end. @returns the exit code */
+  stop(): Promise<number | null>;
+  /** Sudden end. */
+  kill(): Promise<void>;
+}
+
+export interface CaseOutput {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Every byte that may have changed, by file or `affinity TID`. */
+export type KernelState = Record<string, string>;
+
+export interface CaseHost {
+  readonly cgroupVersion: 1 | 2;
+  /** How much longer than on a real machine everything may take. */
+  readonly patience: number;
+  /** How the host reaches a server on the loopback of the machine that runs the tests. */
+  reach(url: string): string;
+  /** Boot id, and CLOCK_BOOTTIME in microseconds. */
+  clock(): Promise<{ bootId: string; bootTimeUs: number }>;
+  defineAndStart(spec: CaseGuestSpec): Promise<CaseGuest>;
+  /** Starts a guest that is defined. */
+  start(name: string): Promise<CaseGuest>;
+  destroy(name: string): Promise<void>;
+  virsh(args: readonly string[]): Promise<void>;
+  setAffinity(tid: number, cpus: readonly number[]): Promise<void>;
+  /** CPU time of a thread, in nanoseconds (/proc/TID/schedstat). */
+  cpuTimeNs(tid: number): Promise<number>;
+  /** All that a plan may change about these guests, read without any code of the product. */
+  kernelState(guests: readonly CaseGuest[]): Promise<KernelState>;
+  /** Starts a service; state and run directory are those of `name`, made if missing. */
+  startService(
+    service: "actuator" | "collector",
+    name: string,
+    env: Readonly<Record<string, string>>,
+  ): Promise<CaseService>;
+  /** Runs the `kvmgov` command on the state of `name`. */
+  kvmgov(name: string, args: readonly string[]): Promise<CaseOutput>;
+  /** Whether a file of `name`'s state directory is there. */
+  hasState(name: string, file: string): Promise<boolean>;
+  removeState(name: string, file: string): Promise<void>;
+  /** Absent where systemd does not run the host. */
+  daemonReload?(): Promise<void>;
+  /** Absent where the host cannot be rebooted. Cuts the power. */
+  reboot?(): Promise<void>;
+  stop(): Promise<void>;
+}

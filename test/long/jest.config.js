@@ -1,0 +1,7 @@
+/** Long forms that `npm test` does not run: `npm run test:hosts`. */
+export default {
+  rootDir: "../..",
+  transform: {},
+  extensionsToTreatAsEsm: [".ts"],
+  testMatch: ["<rootDir>/test/long/*.long.ts"],
+};
