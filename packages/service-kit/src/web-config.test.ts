@@ -42,9 +42,10 @@ describe("BasicAuth", () => {
   });
 });
 
-const describeWithOpenssl = existsSync("/usr/bin/openssl") ? describe : describe.skip;
+const hasOpenssl = existsSync("/usr/bin/openssl");
+const describeWithOpenssl = hasOpenssl ? describe : describe.skip;
 
-describeWithOpenssl("pages with a web configuration (openssl)", () => {
+describeWithOpenssl(`pages with a web configuration${hasOpenssl ? "" : " — skipped: no openssl —"}`, () => {
   let dir: string;
   let pages: Pages;
 
