@@ -1,0 +1,2 @@
+/** The console's pages and files, for the classifier to serve. */
+export {};
