@@ -1,5 +1,6 @@
 /** What people do to guests and to the actuator while it holds them: virsh, kvmgov, limits, an upgrade. */
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
@@ -229,6 +230,63 @@ describeWith(
       );
       expect(states()).toEqual(untouched);
       expect(await actuator.stop()).toBe(0);
+    });
+
+    test("roll-out by percentage takes the same guest each time, and more as it grows", async () => {
+      await using bench = await ActuatorBench.start();
+      const untouched = states();
+      // Where a guest lies between 0 and 100: the first 32 bits of the SHA-256 of its UUID.
+      const placeOf = ({ uuid }: Guest): number =>
+        (100 * createHash("sha256").update(uuid).digest().readUInt32BE(0)) / 2 ** 32;
+      const [first, second] = placeOf(web) < placeOf(solver) ? [web, solver] : [solver, web];
+      const config = path.join(bench.dir, "actuator.yaml");
+      const percent = (placeOf(first) + placeOf(second)) / 2;
+      writeFileSync(config, `limits: { rollOutPercent: ${percent} }\n`);
+      const env = { KVMGOV_CONFIG: config };
+      const all = (): GuestPlan[] => [weighted(web), weighted(solver)];
+      const fresh = kernelState(second);
+      for (let run = 0; run < 2; run++) {
+        const actuator = await bench.actuator(libvirt, env);
+        const part = await bench.follow(bench.plan(all(), 60_000));
+        expect(part.skipped.map(({ guest }) => guest)).toEqual([second.uuid]);
+        expect(value(first, "vcpu0/cpu.cfs_quota_us")).toBe("6000");
+        expect(kernelState(second)).toEqual(fresh);
+        if (run === 1) {
+          writeFileSync(config, "limits: { rollOutPercent: 100 }\n");
+          actuator.signal("SIGHUP");
+          await actuator.event("reloaded");
+          expect((await bench.follow(bench.plan(all(), 60_000))).skipped).toEqual([]);
+          expect(value(second, "vcpu0/cpu.cfs_quota_us")).toBe("6000");
+        }
+        expect(await actuator.stop()).toBe(0);
+        expect(states()).toEqual(untouched);
+      }
+    });
+
+    test("a guest that cools down stays as it is, unless somebody would have to wait for it", async () => {
+      await using bench = await ActuatorBench.start();
+      const untouched = states();
+      const config = path.join(bench.dir, "actuator.yaml");
+      writeFileSync(config, "limits: { coolDownMs: 3600000 }\n");
+      const actuator = await bench.actuator(libvirt, { KVMGOV_CONFIG: config });
+      const withBandwidth = (bandwidth: number): GuestPlan => {
+        const plan = weighted(solver);
+        return { ...plan, vcpus: plan.vcpus.map((vcpu) => ({ ...vcpu, bandwidth })) };
+      };
+      const quotaAfter = async (bandwidth: number): Promise<[string, string[]]> => {
+        const report = await bench.follow(bench.plan([withBandwidth(bandwidth)], 60_000));
+        return [value(solver, "vcpu0/cpu.cfs_quota_us"), report.limits?.map(({ limit }) => limit) ?? []];
+      };
+      expect(await quotaAfter(0.3)).toEqual(["6000", []]);
+      expect(await quotaAfter(0.6)).toEqual(["6000", ["cool-down"]]);
+      // A scientific guest that is to lose: services wait for it.
+      expect(await quotaAfter(0.2)).toEqual(["4000", []]);
+      writeFileSync(config, "limits: { coolDownMs: 0 }\n");
+      actuator.signal("SIGHUP");
+      await actuator.event("reloaded");
+      expect(await quotaAfter(0.6)).toEqual(["12000", []]);
+      expect(await actuator.stop()).toBe(0);
+      expect(states()).toEqual(untouched);
     });
 
     test("onStop: keep leaves guests held for the next actuator, but only under a guard", async () => {

@@ -30,7 +30,8 @@ const trials: Trial[] = [];
 await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane(lane)));
 const summary = summaryOf(trials);
 writeFileSync(new URL("../../docs/crash-test.md", import.meta.url), pageOf(summary));
-const isGood = trials.length === count && summary.restored === count && summary.inBetween >= count / 3;
+const isGood =
+  trials.length >= count && summary.restored === trials.length && 3 * summary.inBetween >= trials.length;
 console.log(JSON.stringify({ seed, isGood, ...summary }));
 process.exitCode = isGood ? 0 : 1;
 
@@ -40,7 +41,9 @@ async function runLane(lane: number): Promise<void> {
   await using bench = await ActuatorBench.start();
   const crash = new CrashTrials(bench, libvirt, new Seeded(seed + lane));
   await crash.setUp();
-  for (let at = lane; at < count && Date.now() < untilMs; at += lanes) {
+  // Moments are random: where too few of them lay in between, some more are tried, at most half as many again.
+  const isEnough = (at: number): boolean => at >= count && 3 * summaryOf(trials).inBetween >= trials.length;
+  for (let at = lane; !isEnough(at) && at < 1.5 * count && Date.now() < untilMs; at += lanes) {
     const trial = await crash.run();
     trials.push(trial);
     if (trial.different.length > 0) console.log(JSON.stringify({ trial: trials.length, lane, ...trial }));

@@ -34,6 +34,8 @@ type State = Record<string, string>;
 const WAKE_TTL_MS = 2000;
 const RESTART_PART = 0.15;
 const AIMED_PART = 0.9;
+/** Of the time from the first to the last guest's change: a signal takes some of it to arrive. */
+const AIMED_SPAN = 0.7;
 
 export class CrashTrials {
   readonly #bench: ActuatorBench;
@@ -137,7 +139,7 @@ export class CrashTrials {
       await bench.follow(bench.plan(tick % 2 === 0 ? this.#planA() : this.#planB(), ttlMs));
     }
     const isAimed = random.next() < AIMED_PART;
-    const delayMs = random.between(0, isAimed ? this.#writingMs : 1.2 * this.#tickMs);
+    const delayMs = random.between(0, isAimed ? AIMED_SPAN * this.#writingMs : 1.2 * this.#tickMs);
     const put = bench.put(bench.plan(ticks % 2 === 0 ? this.#planA() : this.#planB(), ttlMs));
     const from = isAimed ? await untilChanged(() => this.#cpusOf("plain")) : performance.now();
     while (performance.now() < from + delayMs) await nextTurn();
