@@ -88,9 +88,9 @@ describeWith(NEEDS, "docker-compose.yml", () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  it("has the servers, the three services, Prometheus and Alertmanager", () => {
+  it("has the servers, the three services, the guardian, Prometheus and Alertmanager", () => {
     expect(Object.keys(compose.services).sort()).toEqual([
-      ...["actuator", "alertmanager", "classifier", "collector"],
+      ...["actuator", "alertmanager", "classifier", "collector", "guardian"],
       ...["nats", "prometheus", "redis"],
     ]);
   });
@@ -104,10 +104,10 @@ describeWith(NEEDS, "docker-compose.yml", () => {
   it("is refused with an error in it", async () => {
     const planted = path.join(dir, "planted.yml");
     const text = await readDeployed("docker-compose.yml");
-    await writeFile(planted, replaceOnce(text, "cap_add: [SYS_NICE]", "cap_ad: [SYS_NICE]"));
+    await writeFile(planted, replaceOnce(text, "stop_grace_period: 30s", "stop_grace: 30s"));
     const { code, output } = await config(planted, envFile);
     expect(code).not.toBe(0);
-    expect(output).toMatch(/cap_ad/);
+    expect(output).toMatch(/stop_grace/);
   });
 
   it("keeps every container closed: no privileges, read-only, reached from this machine alone", () => {
@@ -123,9 +123,14 @@ describeWith(NEEDS, "docker-compose.yml", () => {
       for (const port of each.ports ?? []) expect(port).toMatch(/^127\.0\.0\.1:/);
     }
     const added = services().flatMap(([name, { cap_add = [] }]) => cap_add.map((cap) => `${name} ${cap}`));
-    expect(added.sort()).toEqual(["actuator SYS_NICE", "collector PERFMON"]);
+    expect(added.sort()).toEqual(["actuator SYS_NICE", "collector PERFMON", "guardian SYS_NICE"]);
     const inHost = services().flatMap(([name, { pid }]) => (pid === "host" ? [name] : []));
-    expect(inHost.sort()).toEqual(["actuator", "collector"]);
+    expect(inHost.sort()).toEqual(["actuator", "collector", "guardian"]);
+  });
+
+  it("keeps the guardian off every network: it writes as root, and needs nobody", () => {
+    expect(service("guardian")).toMatchObject({ network_mode: "none" });
+    expect(service("guardian").ports ?? []).toEqual([]);
   });
 
   it("lets only the classifier reach Redis", () => {
@@ -135,12 +140,15 @@ describeWith(NEEDS, "docker-compose.yml", () => {
     expect(Object.keys(service("redis").networks ?? {})).toEqual(["store"]);
   });
 
-  it("writes to control groups from the actuator alone, and mounts no socket", () => {
+  it("writes to control groups from actuator and guardian alone, and mounts no socket", () => {
     const mounts = services().flatMap(([name, { volumes = [] }]) =>
       volumes.map((volume) => `${name} ${typeof volume === "string" ? volume : volume.source}`),
     );
     const writable = mounts.filter((mount) => mount.includes("/sys/fs/cgroup") && !mount.endsWith(":ro"));
-    expect(writable).toEqual(["actuator /sys/fs/cgroup:/sys/fs/cgroup:rw"]);
+    expect(writable.sort()).toEqual([
+      "actuator /sys/fs/cgroup:/sys/fs/cgroup:rw",
+      "guardian /sys/fs/cgroup:/sys/fs/cgroup:rw",
+    ]);
     expect(mounts.filter((mount) => /\/run\/(libvirt:|dbus|docker|systemd)/.test(mount))).toEqual([]);
   });
 
@@ -148,7 +156,7 @@ describeWith(NEEDS, "docker-compose.yml", () => {
     const inProfile = (profile: string): string[] =>
       services().flatMap(([name, { profiles = [] }]) => (profiles.includes(profile) ? [name] : []));
     expect(inProfile("all").sort()).toEqual(Object.keys(compose.services).sort());
-    expect(inProfile("host").sort()).toEqual(["actuator", "collector"]);
+    expect(inProfile("host").sort()).toEqual(["actuator", "collector", "guardian"]);
     expect(inProfile("control").sort()).toEqual([
       ...["alertmanager", "classifier", "nats", "prometheus", "redis"],
     ]);

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-export type ServiceName = "collector" | "classifier" | "actuator";
+export type ServiceName = "collector" | "classifier" | "actuator" | "guardian";
 
 /** One line of the log. */
 export interface LogLine {
@@ -36,7 +36,8 @@ export class ServiceProcess {
 
   /** Starts a service on a free port and waits until its pages are there. Its environment is `env` and PATH alone. */
   static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
-    const main = fileURLToPath(new URL(`../../services/${name}/src/main.ts`, import.meta.url));
+    const file = name === "guardian" ? "actuator/src/guardian.ts" : `${name}/src/main.ts`;
+    const main = fileURLToPath(new URL(`../../services/${file}`, import.meta.url));
     const child = spawn(process.execPath, [main], {
       env: { PATH: process.env["PATH"], KVMGOV_LISTEN: "127.0.0.1:0", ...env },
       // The IPC channel is what tells a service that its supervisor is gone: it ends with the test, also a killed one.
@@ -44,8 +45,9 @@ export class ServiceProcess {
     });
     const service = new ServiceProcess(child);
     try {
-      const listening = await service.event("listening", 60_000);
-      service.#url = String(listening["url"]);
+      // The guardian has no pages.
+      const started = await service.event(name === "guardian" ? "guarding" : "listening", 60_000);
+      service.#url = String(started["url"]);
       return service;
     } catch (error) {
       await service.kill();

@@ -29,6 +29,8 @@ export const actuatorSchema = z.object({
    */
   onStop: z.enum(["restore", "keep"]).default("restore"),
   audit: auditSchema.prefault({}),
+  /** For the guardian: silence after which an actuator that follows no plan counts as frozen, in milliseconds. */
+  guardSilenceMs: z.int().min(2000).max(3_600_000).default(10_000),
   /** Says what it would write and writes nothing. */
   dryRun: z.boolean().default(false),
 });

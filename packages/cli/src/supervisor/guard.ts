@@ -4,6 +4,7 @@
  */
 import {
   bootTimeUs,
+  isAbandoned,
   readHeartbeat,
   removeGuardMark,
   removeHeartbeat,
@@ -15,8 +16,6 @@ import type { Child } from "./child.ts";
 import type { LogEvent } from "./narrator.ts";
 
 const WATCH_INTERVAL_MS = 250;
-/** An actuator whose plan expired restores by itself, and beats four times a second meanwhile. */
-const SILENCE_US_MIN = 1_500_000;
 
 export interface GuardOptions extends RestorePlaces {
   /** Silence after which an actuator that follows no plan counts as frozen, in milliseconds. */
@@ -66,9 +65,7 @@ export class Guard {
   #isFrozen(child: Child): boolean {
     const heartbeat = readHeartbeat(this.#options.runDir);
     if (heartbeat === undefined || heartbeat.pid !== child.pid) return false;
-    const voidAtUs = heartbeat.expiresAtUs ?? heartbeat.bootTimeUs + this.#options.silenceMsMax * 1000;
-    const nowUs = bootTimeUs();
-    return nowUs > voidAtUs && nowUs - heartbeat.bootTimeUs > SILENCE_US_MIN;
+    return isAbandoned(heartbeat, bootTimeUs(), this.#options.silenceMsMax);
   }
 
   async #restore(): Promise<boolean> {

@@ -1,0 +1,36 @@
+/**
+ * The guardian: stands guard over an actuator that somebody else starts (a container, an init system). An actuator that is dead or frozen
+ * cannot undo what it did; when its plan's time is over this process ends it and restores from the journal, without any server.
+ * `kvmgov up` needs none: its supervisor does the same.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { GuestWatcher, readCgroupMounts, removeGuardMark } from "@kvm-governor/linux";
+import { loadConfig, runService } from "@kvm-governor/service-kit";
+import { actuatorSchema } from "./config.ts";
+import { Guardian } from "./guardian/guardian.ts";
+import { readOnlyReason } from "./permission.ts";
+
+const WATCH_INTERVAL_MS = 250;
+
+await runService("guardian", async ({ log, signal }) => {
+  const { stateDir, runDir, libvirtRunDir, guardSilenceMs } = loadConfig(actuatorSchema, {
+    env: process.env,
+  });
+  const why = readOnlyReason(readCgroupMounts());
+  if (why !== undefined) throw new Error(`it could restore nothing: ${why}`);
+  const guests = () => {
+    using watcher = new GuestWatcher({ libvirtRunDir });
+    watcher.refresh();
+    return watcher.inventory.guests;
+  };
+  const guardian = new Guardian({ stateDir, runDir, guests, silenceMsMax: guardSilenceMs, log });
+  log.info({ event: "guarding", runDir }, "stands guard over this host's actuator");
+  try {
+    while (!signal.aborted) {
+      await guardian.look();
+      await sleep(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    removeGuardMark(runDir);
+  }
+});

@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { hasGuard, HostLock, readHeartbeat, writeHeartbeat } from "@kvm-governor/linux";
+import type { RestoreOptions, TakeOverReport } from "@kvm-governor/linux";
+import { createLogger } from "@kvm-governor/service-kit";
+import { Guardian } from "./guardian.ts";
+
+const SECOND_US = 1_000_000;
+const RESTORED: TakeOverReport = {
+  guests: [],
+  journal: { damage: [] },
+  lost: false,
+  unknown: [],
+  auditFailures: 0,
+};
+
+let runDir: string;
+let nowUs: number;
+const taken = jest.fn<(options: RestoreOptions) => Promise<TakeOverReport>>();
+
+beforeEach(() => {
+  runDir = mkdtempSync(path.join(tmpdir(), "kvmgov-guardian-"));
+  nowUs = 1000 * SECOND_US;
+  taken.mockReset().mockResolvedValue(RESTORED);
+});
+afterEach(() => rmSync(runDir, { recursive: true }));
+
+const guardian = (): Guardian =>
+  new Guardian({
+    stateDir: runDir,
+    runDir,
+    guests: () => [],
+    silenceMsMax: 5000,
+    log: createLogger("test", "silent"),
+    nowUs: () => nowUs,
+    takeOver: taken,
+  });
+const beat = (holding: boolean): void =>
+  writeHeartbeat(runDir, { pid: 1, bootTimeUs: nowUs, holding, expiresAtUs: nowUs + 10 * SECOND_US });
+
+test("says that it stands guard, and waits for the plan's end", async () => {
+  beat(true);
+  nowUs += 9 * SECOND_US;
+  await guardian().look();
+  expect(hasGuard(runDir, nowUs)).toBe(true);
+  expect(taken).not.toHaveBeenCalled();
+});
+
+test("takes over once when what is held is void", async () => {
+  beat(true);
+  nowUs += 11 * SECOND_US;
+  const one = guardian();
+  await one.look();
+  await one.look();
+  expect(taken).toHaveBeenCalledTimes(1);
+  expect(readHeartbeat(runDir)).toBeUndefined();
+});
+
+test("leaves alone who holds nothing, or has not begun", async () => {
+  const one = guardian();
+  await one.look();
+  beat(false);
+  nowUs += 60 * SECOND_US;
+  await one.look();
+  expect(taken).not.toHaveBeenCalled();
+});
+
+test("tries again after a while when it failed, and keeps the heartbeat that calls for it", async () => {
+  beat(true);
+  nowUs += 11 * SECOND_US;
+  taken.mockRejectedValueOnce(new Error("locked"));
+  const one = guardian();
+  await one.look();
+  nowUs += SECOND_US;
+  await one.look();
+  expect(taken).toHaveBeenCalledTimes(1);
+  nowUs += 5 * SECOND_US;
+  await one.look();
+  expect(taken).toHaveBeenCalledTimes(2);
+  expect(readHeartbeat(runDir)).toBeUndefined();
+});
+
+test("does not remove the heartbeat of the actuator that came meanwhile", async () => {
+  beat(true);
+  nowUs += 11 * SECOND_US;
+  taken.mockImplementation(async () => {
+    beat(true);
+    return RESTORED;
+  });
+  await guardian().look();
+  expect(readHeartbeat(runDir)?.bootTimeUs).toBe(nowUs);
+});
+
+test("gives the next actuator time to begin, and takes over from one that never beats", async () => {
+  beat(true);
+  nowUs += 11 * SECOND_US;
+  const one = guardian();
+  // This process holds the lock, as an actuator does that restores what the one before left.
+  const lock = new HostLock(runDir);
+  await one.look();
+  nowUs += 4 * SECOND_US;
+  await one.look();
+  expect(taken).not.toHaveBeenCalled();
+  nowUs += 2 * SECOND_US;
+  await one.look();
+  expect(taken).toHaveBeenCalledTimes(1);
+  lock[Symbol.dispose]();
+});
