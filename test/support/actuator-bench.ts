@@ -13,6 +13,9 @@ import { ServiceProcess, waitFor } from "./service-process.ts";
 
 export const HOST = "testhost";
 
+/** A machine that runs several test suites at once is slow. */
+const REPORT_MS_MAX = 10_000;
+
 export class ActuatorBench implements AsyncDisposable {
   readonly dir: string;
   readonly nats: NatsServer;
@@ -113,8 +116,20 @@ export class ActuatorBench implements AsyncDisposable {
     });
   }
 
-  report(what: string, isIt: (applied: Applied) => boolean, timeoutMs = 10_000): Promise<Applied> {
-    return waitFor(what, timeoutMs, () => this.applied.find(isIt));
+  async report(
+    what: string,
+    isIt: (applied: Applied) => boolean,
+    timeoutMs = REPORT_MS_MAX,
+  ): Promise<Applied> {
+    try {
+      return await waitFor(what, timeoutMs, () => this.applied.find(isIt));
+    } catch (cause) {
+      const actuator = this.#actuators.at(-1);
+      const said = actuator?.log.slice(-15).map((line) => JSON.stringify(line));
+      const { generation, sequence } = this.applied.at(-1) ?? {};
+      const last = `last report: generation ${generation}, sequence ${sequence}`;
+      throw new Error([(cause as Error).message, last, ...(said ?? [])].join("\n"), { cause });
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
