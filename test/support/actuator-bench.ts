@@ -67,7 +67,14 @@ export class ActuatorBench implements AsyncDisposable {
 
   async actuator(libvirt: Libvirt, env: Record<string, string> = {}): Promise<ServiceProcess> {
     await mkdir(this.stateDir, { recursive: true });
-    const service = await ServiceProcess.start("actuator", {
+    const service = await ServiceProcess.start("actuator", { ...this.environment(libvirt), ...env });
+    this.#actuators.push(service);
+    return service;
+  }
+
+  /** Settings of a service of this host. */
+  environment(libvirt: Libvirt): Record<string, string> {
+    return {
       KVMGOV_HOST_ID: HOST,
       KVMGOV_NATS_URL: this.nats.url,
       KVMGOV_NATS_USER: this.nats.user,
@@ -75,10 +82,7 @@ export class ActuatorBench implements AsyncDisposable {
       KVMGOV_LIBVIRT_RUN_DIR: path.join(libvirt.runDir, "qemu"),
       KVMGOV_STATE_DIR: this.stateDir,
       KVMGOV_RUN_DIR: this.runDir,
-      ...env,
-    });
-    this.#actuators.push(service);
-    return service;
+    };
   }
 
   /** A plan of a new generation, good for `ttlMs`. */

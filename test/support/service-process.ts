@@ -38,15 +38,25 @@ export class ServiceProcess {
   static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
     const file = name === "guardian" ? "actuator/src/guardian.ts" : `${name}/src/main.ts`;
     const main = fileURLToPath(new URL(`../../services/${file}`, import.meta.url));
-    const child = spawn(process.execPath, [main], {
+    // The guardian has no pages.
+    return this.startProgram(process.execPath, [main], env, name === "guardian" ? "guarding" : "listening");
+  }
+
+  /** Starts any program that is a service, and waits for the event that says that it has started. */
+  static async startProgram(
+    program: string,
+    args: readonly string[],
+    env: Readonly<Record<string, string>>,
+    startEvent = "listening",
+  ): Promise<ServiceProcess> {
+    const child = spawn(program, args, {
       env: { PATH: process.env["PATH"], KVMGOV_LISTEN: "127.0.0.1:0", ...env },
       // The IPC channel is what tells a service that its supervisor is gone: it ends with the test, also a killed one.
       stdio: ["ignore", "pipe", "pipe", "ipc"],
     });
     const service = new ServiceProcess(child);
     try {
-      // The guardian has no pages.
-      const started = await service.event(name === "guardian" ? "guarding" : "listening", 60_000);
+      const started = await service.event(startEvent, 60_000);
       service.#url = String(started["url"]);
       return service;
     } catch (error) {

@@ -3,10 +3,12 @@ import { readFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { auditCommand } from "./commands/audit.ts";
 import { demo } from "./commands/demo.ts";
+import { installCommand, uninstallCommand, useCommand, type ReleaseFlags } from "./commands/release.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { up } from "./commands/up.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
+import { DEFAULT_PREFIX } from "./release/layout.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -64,6 +66,24 @@ program
   .option("--seed <n>", "seed of the random load")
   .option("--json", "print one JSON line at the end instead of a live table")
   .action(finish(demo));
+
+const placed = (name: string, description: string): Command =>
+  program
+    .command(name)
+    .description(description)
+    .option("--prefix <dir>", "where releases are kept", DEFAULT_PREFIX)
+    .option("--root <dir>", "install below this directory, for package builders")
+    .option("--json", "print the report as one JSON line");
+
+placed("install", "put this release in place and point to it; enables and starts nothing").action(
+  finish(installCommand),
+);
+placed("use", "switch to another release that is in place, such as the one before")
+  .argument("<version>", "version of the release")
+  .action((version: string, flags: ReleaseFlags) => finish(() => useCommand(version, flags))(flags));
+placed("uninstall", "put guests back and remove every release; configuration and state stay")
+  .option("--purge", "remove configuration and state as well")
+  .action(finish(uninstallCommand));
 
 addOperatorCommands(program, finish);
 

@@ -1,6 +1,7 @@
 /** The kernel: guests, counters, control groups, affinity. Nothing else in the project opens /proc or /sys. */
 export * from "./guests/guest.ts";
 export * from "./native/libc.ts";
+export { NotifySocketError, systemdNotifier, type SystemdNotify } from "./native/systemd-notify.ts";
 export * from "./cgroup/locate.ts";
 export { KERNEL_ROOTS, readCgroupMounts, type CgroupMounts, type KernelRoots } from "./cgroup/mounts.ts";
 export * from "./guests/changes.ts";

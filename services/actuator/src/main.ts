@@ -13,6 +13,7 @@ import {
   readBootId,
   readCgroupMounts,
   restore,
+  systemdNotifier,
   TopologyReader,
   type Guest,
 } from "@kvm-governor/linux";
@@ -134,7 +135,8 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     config = reload(config, policy, log);
   });
 
-  await runLoop({ actuator, bus, host: config.hostId, signal, log, readiness });
+  const notify = systemdNotifier(process.env["NOTIFY_SOCKET"]);
+  await runLoop({ actuator, bus, host: config.hostId, signal, log, readiness, notify });
   const isDone = await end(actuator, config, log);
   await pages.close();
   await bus.close();

@@ -1,4 +1,5 @@
 /** Runs until it is told to stop: plans as they come, turns at least four times a second. */
+import type { SystemdNotify } from "@kvm-governor/linux";
 import type { Bus, Logger, Readiness } from "@kvm-governor/service-kit";
 import type { Actuator } from "./actuator.ts";
 
@@ -9,18 +10,22 @@ export interface LoopOptions {
   signal: AbortSignal;
   log: Logger;
   readiness: Readiness;
+  /** Tells systemd that it is ready after the first turn, and alive after each: a turn that hangs is missed by its watchdog. */
+  notify: SystemdNotify;
 }
 
 /** The watch is not waited for at the end: giving everything back must not depend on a server that may hang. */
 export async function runLoop(options: LoopOptions): Promise<void> {
-  const { actuator, signal, log } = options;
+  const { actuator, signal, log, notify } = options;
   watchPlans(options).catch((error: unknown) => {
     log.error({ event: "watch-failed", err: error }, "no plans are watched any more");
   });
-  while (!signal.aborted) {
+  for (let isFirst = true; !signal.aborted; isFirst = false) {
     await attempt(options, () => actuator.turn());
+    notify(isFirst ? "READY=1" : "WATCHDOG=1");
     await pause(actuator.turnMs, signal);
   }
+  notify("STOPPING=1");
 }
 
 function watchPlans({ actuator, bus, host, signal, log, readiness }: LoopOptions): Promise<void> {

@@ -1,4 +1,5 @@
 /** The three services as processes of the supervisor. */
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
@@ -35,11 +36,17 @@ export function startService(name: ServiceName, settings: ServiceSettings, liste
   };
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: settings.compileCacheDir };
   for (const [key, value] of Object.entries(given)) if (value !== undefined) env[`KVMGOV_${key}`] = value;
-  const main = path.join(root, "services", name, "src/main.ts");
+  const main = entryOf(name);
   const [command, ...args] = beforeGuests([process.execPath, ...NODE_FLAGS, main]);
   return new Child(name, command, args, {
     env,
     cwd: root,
     stdio: ["ignore", "pipe", "pipe", "ipc"],
   });
+}
+
+/** In a checkout the service's own source, in a release its bundle. */
+function entryOf(name: ServiceName): string {
+  const source = path.join(root, "services", name, "src/main.ts");
+  return existsSync(source) ? source : path.join(root, "lib", `${name}.js`);
 }
