@@ -33,7 +33,7 @@ type State = Record<string, string>;
 /** Long enough for a test machine under load to apply a few plans, short enough to wait for. */
 const WAKE_TTL_MS = 2000;
 const RESTART_PART = 0.15;
-const AIMED_PART = 0.6;
+const AIMED_PART = 0.8;
 /** Of the time from the first to the last guest's change: a signal takes some of it to arrive. */
 const AIMED_SPAN = 0.7;
 
