@@ -7,6 +7,12 @@ export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { type HttpServer, type PrometheusOptions, startAlertmanager, startPrometheus } from "./prometheus.ts";
 export { type BareQemu, type BareQemuOptions, startBareQemu } from "./qemu.ts";
 export { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
+export {
+  type RedisCluster,
+  startRedisCluster,
+  startWatchedRedis,
+  type WatchedRedis,
+} from "./redis-topologies.ts";
 export { LoadControl, type Work } from "./serial.ts";
 export { Server } from "./server.ts";
 export { ToolboxError, Tools, ensureTools, whyNoTools } from "./tools.ts";

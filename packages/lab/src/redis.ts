@@ -9,6 +9,8 @@ export interface RedisOptions {
   /** Configuration, log and data; kept at the end, the caller's to remove. */
   dir: string;
   password?: string;
+  /** Users and their rights, in place of the password: a file in which `default` may PING with the password `lab`. */
+  aclFile?: string;
   /** More lines for redis.conf. */
   config?: string;
   log?: (line: string) => void;
@@ -32,7 +34,9 @@ export async function startRedis(options: RedisOptions): Promise<RedisServer> {
     program: tools.find("redis-server"),
     logFile: path.join(dir, "redis.log"),
     args: async (port) => {
-      const lines = [`bind 127.0.0.1`, `port ${port}`, `requirepass "${password}"`, `dir "${dir}"`];
+      const access =
+        options.aclFile === undefined ? `requirepass "${password}"` : `aclfile "${options.aclFile}"`;
+      const lines = [`bind 127.0.0.1`, `port ${port}`, access, `dir "${dir}"`];
       lines.push("appendonly yes", "appendfsync always", 'save ""', options.config ?? "");
       await writeFile(config, `${lines.join("\n")}\n`, { mode: 0o600 });
       return [config];

@@ -99,7 +99,7 @@ async function launch(plan: ServerPlan, port: number): Promise<ChildProcess> {
 }
 
 /** A loopback port that nobody listens on at this moment. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { hostId } from "@kvm-governor/policy";
 import { z } from "zod";
+import { natsTlsSchema } from "./tls-files.ts";
 
 /** HOST:PORT; port 0 is any free one. An IPv6 address stands in brackets. */
 export const listenAddress = z
@@ -17,6 +18,8 @@ export const serviceShape = {
   natsUser: z.string().optional(),
   /** Password at NATS; better in the environment than in a file. */
   natsPassword: z.string().optional(),
+  /** TLS towards NATS, whose address must be a name then: files that are read again at each connect, so that renewed certificates count. */
+  natsTls: natsTlsSchema.optional(),
   /** TLS and basic auth of the pages: a file in the form of Prometheus' exporter-toolkit. */
   webConfigFile: z.string().min(1).optional(),
   /** Least level of what is logged, as JSON lines on standard output. */

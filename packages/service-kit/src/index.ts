@@ -12,3 +12,5 @@ export * from "./pages.ts";
 export * from "./readiness.ts";
 export * from "./service.ts";
 export * from "./fast-families.ts";
+export { readTlsFiles, tlsFilesSchema } from "./tls-files.ts";
+export type { NatsTls, TlsFiles, TlsMaterial } from "./tls-files.ts";

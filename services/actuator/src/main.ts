@@ -78,6 +78,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     url: config.natsUrl,
     ...(config.natsUser !== undefined && { user: config.natsUser }),
     ...(config.natsPassword !== undefined && { password: config.natsPassword }),
+    tls: config.natsTls,
     name: `actuator ${config.hostId}`,
     log,
     readiness,

@@ -3,13 +3,11 @@ import { settingsSchema } from "@kvm-governor/policy";
 import type { Settings } from "@kvm-governor/policy";
 import { ConfigError, listenAddress, loadConfig, serviceShape } from "@kvm-governor/service-kit";
 import { z } from "zod";
+import { redisShape } from "./store/redis-config.ts";
 
 export const configSchema = z.strictObject({
   ...serviceShape,
-  /** Where Redis is: `redis://HOST:PORT`, `rediss://` for TLS. */
-  redisUrl: z.string().min(1).default("redis://127.0.0.1:6379"),
-  /** Beside the address, so that it can come from the environment alone (KVMGOV_REDIS_PASSWORD). */
-  redisPassword: z.string().optional(),
+  ...redisShape,
   /** HOST:PORT of the pages and the API; port 0 is any free one. */
   listen: listenAddress.default("127.0.0.1:9472"),
   /** The keys of the settings stand at the top level: `alpha`, `beta`, `preset`, ... */

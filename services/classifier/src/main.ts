@@ -49,8 +49,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const settings = reloadableSettings(config, log, metrics, onReload);
 
   const redis = new RedisConnection({
-    url: config.redisUrl,
-    password: config.redisPassword,
+    config,
     log,
     readiness,
     registry,
@@ -59,6 +58,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     url: config.natsUrl,
     user: config.natsUser,
     password: config.natsPassword,
+    tls: config.natsTls,
     name: "classifier",
     manage: true,
     log,

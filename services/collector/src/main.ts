@@ -62,6 +62,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     url: config.natsUrl,
     user: config.natsUser,
     password: config.natsPassword,
+    tls: config.natsTls,
     name: `collector ${config.hostId}`,
     log,
     readiness,

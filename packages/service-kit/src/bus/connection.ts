@@ -1,14 +1,17 @@
 /** One connection to NATS that waits at the start and comes back by itself. */
 import { connect } from "@nats-io/transport-node";
-import type { NatsConnection } from "@nats-io/transport-node";
+import type { NatsConnection, TlsOptions } from "@nats-io/transport-node";
 import type { Logger } from "../log.ts";
 import type { Readiness } from "../readiness.ts";
+import type { NatsTls } from "../tls-files.ts";
 
 export interface ConnectionOptions {
   /** One or more server addresses, separated by commas. */
   url: string;
   user?: string | undefined;
   password?: string | undefined;
+  /** Files in PEM form, which the client reads at each connect. */
+  tls?: NatsTls | undefined;
   /** Name of the client, as the server's monitoring shows it. */
   name: string;
   log: Logger;
@@ -73,7 +76,7 @@ export class BusConnection {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const { url, user, password, name, log } = this.#options;
+    const { url, user, password, tls, name, log } = this.#options;
     for (let attempt = 0; ; attempt++) {
       if (this.#closed) throw new BusAwayError("closed before NATS was reached");
       try {
@@ -82,6 +85,7 @@ export class BusConnection {
           name,
           ...(user === undefined ? {} : { user }),
           ...(password === undefined ? {} : { pass: password }),
+          ...(tls === undefined ? {} : { tls: definedOnly(tls) }),
           maxReconnectAttempts: -1,
           reconnectTimeWait: RECONNECT_WAIT_MS,
           pingInterval: PING_INTERVAL_MS,
@@ -135,4 +139,13 @@ export class BusConnection {
 /** An address for people: `nats://user:secret@host` is shown as `nats://host`. */
 export function withoutCredentials(url: string): string {
   return url.replaceAll(/\/\/[^@/,]*@/g, "//");
+}
+
+/** The client tells a key that is there without a value from one that is not. */
+function definedOnly({ caFile, certFile, keyFile }: NatsTls): TlsOptions {
+  return {
+    ...(caFile !== undefined && { caFile }),
+    ...(certFile !== undefined && { certFile }),
+    ...(keyFile !== undefined && { keyFile }),
+  };
 }

@@ -1,7 +1,8 @@
 /** The store in Redis 6.2 or later (one server, or the client of a cluster). Layout of keys: `keys.ts`. */
 import { readFileSync } from "node:fs";
-import type { Redis } from "ioredis";
 import type { HostState } from "@kvm-governor/policy";
+import type { ChainableCommander } from "ioredis";
+import type { RedisClient } from "./redis-client.ts";
 import { HOSTS_KEY, guestKey, scientificKey, serviceKey, tickKey } from "./keys.ts";
 import { commitArguments, parseStored, tokenOf, versionOf } from "./stored-fields.ts";
 import type { RawHost } from "./stored-fields.ts";
@@ -14,7 +15,7 @@ const READ_ATTEMPTS = 20;
 const commitScript = readFileSync(new URL("commitTick.lua", import.meta.url), "utf8");
 
 /** Redis with our command on it: KEYS count, then KEYS and ARGV as the script's header says. */
-type CommandingRedis = Redis & {
+type CommandingRedis = RedisClient & {
   commitTick(keyCount: number, ...keysAndArguments: (string | number)[]): Promise<number>;
 };
 
@@ -23,7 +24,7 @@ export class RedisStore implements Store {
   /** Hosts that are in the index since the last connect: a server that comes back may have lost them. */
   readonly #indexed = new Set<string>();
 
-  constructor(redis: Redis) {
+  constructor(redis: RedisClient) {
     redis.defineCommand("commitTick", { lua: commitScript });
     redis.on("ready", () => this.#indexed.clear());
     this.#redis = redis as CommandingRedis;
@@ -113,7 +114,7 @@ export class RedisStore implements Store {
   }
 }
 
-type Pipeline = ReturnType<Redis["multi"]>;
+type Pipeline = ChainableCommander;
 
 function picture(
   host: string,
