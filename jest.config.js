@@ -4,6 +4,8 @@ export default {
   extensionsToTreatAsEsm: [".ts"],
   testEnvironment: "node",
   coverageProvider: "v8",
+  // Nothing is tested by its speed: this only ends what hangs, also on a machine under load.
+  testTimeout: 30_000,
   projects: [
     {
       displayName: "unit",

@@ -13,7 +13,11 @@ import { configSchema as classifierSchema } from "../../services/classifier/src/
 import { configSchema as collectorSchema } from "../../services/collector/src/config.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COMMON = ["packages/service-kit/src/common-config.ts", "packages/policy/src/settings.ts"];
+const COMMON = [
+  "packages/service-kit/src/common-config.ts",
+  "packages/service-kit/src/tls-files.ts",
+  "packages/policy/src/settings.ts",
+];
 
 /** Defaults that depend on the machine. */
 const COMPUTED = { hostId: "from /etc/machine-id" } as const;
@@ -63,7 +67,7 @@ that over a rule by name (\`*\` stands for anything). Within a kind the first th
 
 function section(name: string, schema: z.ZodObject): string {
   const files = [
-    ...globSync(`services/${name}/src/**/{config,schema}.ts`, { cwd: ROOT }).toSorted(),
+    ...globSync(`services/${name}/src/**/{config,schema,*-config}.ts`, { cwd: ROOT }).toSorted(),
     ...COMMON,
   ];
   const texts = files.map((file) => readFileSync(`${ROOT}/${file}`, "utf8"));
