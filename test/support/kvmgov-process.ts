@@ -13,22 +13,40 @@ export interface KvmgovPlaces {
   libvirt: Libvirt;
 }
 
-/** Runs it to its end. @returns exit code, and standard output and error together */
-export async function runKvmgov(
+export interface KvmgovEnd {
+  code: number | null;
+  stdout: string;
+  /** Standard output and error together. */
+  output: string;
+}
+
+/** Runs it to its end, on the places of a test host. */
+export function runKvmgov(
   args: readonly string[],
   { stateDir, runDir, libvirt }: KvmgovPlaces,
-): Promise<{ code: number | null; output: string }> {
+): Promise<KvmgovEnd> {
+  return runKvmgovWith(args, {
+    KVMGOV_STATE_DIR: stateDir,
+    KVMGOV_RUN_DIR: runDir,
+    KVMGOV_LIBVIRT_RUN_DIR: path.join(libvirt.runDir, "qemu"),
+  });
+}
+
+/** Runs it to its end. Its environment is `env` and PATH alone. */
+export async function runKvmgovWith(
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<KvmgovEnd> {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: {
-      PATH: process.env["PATH"],
-      KVMGOV_STATE_DIR: stateDir,
-      KVMGOV_RUN_DIR: runDir,
-      KVMGOV_LIBVIRT_RUN_DIR: path.join(libvirt.runDir, "qemu"),
-    },
+    env: { PATH: process.env["PATH"], ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += String(text)));
+  let [stdout, output] = ["", ""];
+  child.stdout.on("data", (text) => {
+    stdout += String(text);
+    output += String(text);
+  });
+  child.stderr.on("data", (text) => (output += String(text)));
   await once(child, "close");
-  return { code: child.exitCode, output };
+  return { code: child.exitCode, stdout, output };
 }

@@ -1,7 +1,9 @@
 /** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
 import { readFileSync } from "node:fs";
-import { Command, Option } from "commander";
+import { Argument, Command, Option } from "commander";
 import { auditCommand } from "./commands/audit.ts";
+import { CREDENTIALS_ACTIONS, credentialsCommand } from "./commands/credentials.ts";
+import type { CredentialsAction, CredentialsFlags } from "./commands/credentials.ts";
 import { demo } from "./commands/demo.ts";
 import { installCommand, uninstallCommand, useCommand, type ReleaseFlags } from "./commands/release.ts";
 import { restoreCommand } from "./commands/restore.ts";
@@ -66,6 +68,18 @@ program
   .option("--seed <n>", "seed of the random load")
   .option("--json", "print one JSON line at the end instead of a live table")
   .action(finish(demo));
+
+program
+  .command("credentials")
+  .description("users of NATS: one for each host, with rights on that host's subjects alone")
+  .addArgument(new Argument("<action>", "what to do").choices(CREDENTIALS_ACTIONS))
+  .argument("[host]", "id of the host")
+  .option("--dir <dir>", "where the book and the server's file are kept", "/etc/kvm-governor/nats")
+  .option("--output <file>", "write the host's settings there, not to the terminal")
+  .option("--json", "print one JSON line")
+  .action((action: CredentialsAction, host: string | undefined, flags: CredentialsFlags) =>
+    finish(async () => credentialsCommand(action, host, flags))(flags),
+  );
 
 const placed = (name: string, description: string): Command =>
   program

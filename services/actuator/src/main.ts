@@ -17,6 +17,7 @@ import {
   TopologyReader,
   type Guest,
 } from "@kvm-governor/linux";
+import { inboxPrefixOf } from "@kvm-governor/policy";
 import { connectBus, loadConfig, Readiness, runService, startPages } from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
@@ -79,6 +80,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     ...(config.natsUser !== undefined && { user: config.natsUser }),
     ...(config.natsPassword !== undefined && { password: config.natsPassword }),
     tls: config.natsTls,
+    inboxPrefix: inboxPrefixOf(config.hostId),
     name: `actuator ${config.hostId}`,
     log,
     readiness,

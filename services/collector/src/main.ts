@@ -1,6 +1,7 @@
 /** The collector: measures the guests of one host, shows them to Prometheus, and publishes a sample every T_check. */
 import { join } from "node:path";
 import { bootTimeUs } from "@kvm-governor/linux";
+import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
   Readiness,
@@ -63,6 +64,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     user: config.natsUser,
     password: config.natsPassword,
     tls: config.natsTls,
+    inboxPrefix: inboxPrefixOf(config.hostId),
     name: `collector ${config.hostId}`,
     log,
     readiness,

@@ -6,6 +6,7 @@ import {
   cgroupChecks,
   clockCheck,
   filesCheck,
+  hostIdCheck,
   kvmCheck,
   libvirtCheck,
   perfCheck,
@@ -24,6 +25,20 @@ const mount = (readOnly: boolean, controllers: string[]) =>
       { version: 2 as const, mountPoint: "/sys/fs/cgroup", root: "/", controllers, readOnly },
     ]),
   );
+
+describe("the host's id", () => {
+  it("is the configured one, else the machine's, else one to be set", () => {
+    expect(hostIdCheck("node-7", failing("ENOENT"))).toMatchObject({
+      status: "ok",
+      reason: expect.stringContaining("node-7"),
+    });
+    expect(hostIdCheck("", () => "0123abc")).toMatchObject({ status: "ok", reason: "0123abc" });
+    expect(hostIdCheck(undefined, failing("ENOENT"))).toMatchObject({
+      status: "warn",
+      remedy: expect.stringContaining("KVMGOV_HOST_ID"),
+    });
+  });
+});
 
 describe("what the kernel offers", () => {
   it("warns, and says what to do, where something is missing", () => {

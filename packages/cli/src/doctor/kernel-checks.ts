@@ -9,6 +9,7 @@ import {
   readClockSource,
   readKernelRelease,
 } from "@kvm-governor/linux";
+import { defaultHostId } from "@kvm-governor/service-kit";
 import type { CgroupMounts } from "@kvm-governor/linux";
 import { fail, ok, warn } from "./check.ts";
 import type { Check } from "./check.ts";
@@ -21,6 +22,7 @@ const SLOW_CLOCKS = ["hpet", "acpi_pm", "jiffies", "refined-jiffies"];
 export function kernelChecks(libvirtRunDir: string): Check[] {
   const mounts = readCgroupMounts();
   return [
+    hostIdCheck(process.env["KVMGOV_HOST_ID"], defaultHostId),
     rootCheck(process.geteuid?.() ?? -1),
     kvmCheck(errorOf(() => accessSync("/dev/kvm", constants.R_OK | constants.W_OK))),
     ...cgroupChecks(mounts),
@@ -31,6 +33,20 @@ export function kernelChecks(libvirtRunDir: string): Check[] {
     clockCheck(() => readClockSource()),
     ok("kernel", `Linux ${readKernelRelease()}`),
   ];
+}
+
+/** What credentials are made for, and what the fleet knows the host by. */
+export function hostIdCheck(configured: string | undefined, byDefault: () => string): Check {
+  if (configured !== undefined && configured !== "") return ok("host id", `${configured} (KVMGOV_HOST_ID)`);
+  try {
+    return ok("host id", byDefault());
+  } catch (error) {
+    return warn(
+      "host id",
+      (error as Error).message,
+      "set KVMGOV_HOST_ID; kvmgov up makes one of its own and keeps it with its state",
+    );
+  }
 }
 
 export function rootCheck(uid: number): Check {

@@ -21,3 +21,8 @@ export function hostOfSubject(subject: string): string | undefined {
   const parts = subject.split(".");
   return parts.length === 4 && `${parts[0]}.${parts[1]}` === prefix ? parts[3] : undefined;
 }
+
+/** Where answers come to one host's services: its user may listen there and nowhere else. */
+export function inboxPrefixOf(host: string): string {
+  return `_INBOX.${host}`;
+}

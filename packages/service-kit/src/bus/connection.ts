@@ -12,6 +12,8 @@ export interface ConnectionOptions {
   password?: string | undefined;
   /** Files in PEM form, which the client reads at each connect. */
   tls?: NatsTls | undefined;
+  /** Where answers come to; by default `_INBOX`, all of which a host's own user has no right to. */
+  inboxPrefix?: string | undefined;
   /** Name of the client, as the server's monitoring shows it. */
   name: string;
   log: Logger;
@@ -76,7 +78,7 @@ export class BusConnection {
   }
 
   async #connect(): Promise<NatsConnection> {
-    const { url, user, password, tls, name, log } = this.#options;
+    const { url, user, password, tls, inboxPrefix, name, log } = this.#options;
     for (let attempt = 0; ; attempt++) {
       if (this.#closed) throw new BusAwayError("closed before NATS was reached");
       try {
@@ -85,6 +87,7 @@ export class BusConnection {
           name,
           ...(user === undefined ? {} : { user }),
           ...(password === undefined ? {} : { pass: password }),
+          ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
           ...(tls === undefined ? {} : { tls: definedOnly(tls) }),
           maxReconnectAttempts: -1,
           reconnectTimeWait: RECONNECT_WAIT_MS,
