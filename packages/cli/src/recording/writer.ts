@@ -107,7 +107,8 @@ export class RecordingWriter {
   addHost(host: Host): void {
     const isSame = this.#host !== undefined && sameHost(this.#host, host);
     this.#host = host;
-    if (!isSame) this.#add(JSON.stringify({ host }));
+    // A file that is yet to be begun begins with it.
+    if (!isSame && this.#file !== undefined) this.#add(JSON.stringify({ host }));
   }
 
   /** To be called now and then: writes a block that is due. @throws {RecordingWriteError} */
