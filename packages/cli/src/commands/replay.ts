@@ -1,7 +1,7 @@
 /** `kvmgov replay FILE...`: what a policy would have decided on recorded samples. Needs no server and no root. */
 import { statSync } from "node:fs";
 import { presetSettings } from "@kvm-governor/policy";
-import { RecordingError, readHeader } from "../recording/reader.ts";
+import { RecordingError, readBeginning } from "../recording/reader.ts";
 import { recordingsIn } from "../recording/writer.ts";
 import { visible } from "../supervisor/narrator.ts";
 import { readReplayPolicy } from "../replay/policy.ts";
@@ -63,8 +63,8 @@ export function replayAll(paths: readonly string[], flags: ReplayFlags, say: Say
     const policies = flags.policy === undefined ? [recordedPolicy(first, flags), ...given] : given;
     const files = recordings.map(({ file }) => file);
     const times = {
-      ...(flags.from === undefined ? {} : { fromMs: timeOf("--from", flags.from, first.startedAtMs) }),
-      ...(flags.to === undefined ? {} : { toMs: timeOf("--to", flags.to, first.startedAtMs) }),
+      ...(flags.from === undefined ? {} : { fromMs: timeOf("--from", flags.from, first.beginMs) }),
+      ...(flags.to === undefined ? {} : { toMs: timeOf("--to", flags.to, first.beginMs) }),
     };
     const tell = flags.json === true ? jsonTeller(host, flags, say) : textTeller(policies, flags, say);
     if (flags.json !== true) for (const line of headLines(host, files.length, policies)) say(visible(line));
@@ -79,7 +79,7 @@ export function replayAll(paths: readonly string[], flags: ReplayFlags, say: Say
 interface Recording {
   file: string;
   host: string;
-  startedAtMs: number;
+  beginMs: number;
   settings: ReplayPolicy["settings"];
 }
 
@@ -101,14 +101,15 @@ function filesOf(paths: readonly string[]): string[] {
 function byHost(files: readonly string[]): [host: string, recordings: Recording[]][] {
   const hosts = new Map<string, Recording[]>();
   for (const file of files) {
-    const { host, startedAtMs, settings } = readHeader(file);
+    const { header, beginMs } = readBeginning(file);
+    const { host, settings } = header;
     const recordings = hosts.get(host) ?? [];
-    recordings.push({ file, host, startedAtMs, settings });
+    recordings.push({ file, host, beginMs, settings });
     hosts.set(host, recordings);
   }
   return [...hosts]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([host, recordings]) => [host, recordings.toSorted((a, b) => a.startedAtMs - b.startedAtMs)]);
+    .map(([host, recordings]) => [host, recordings.toSorted((a, b) => a.beginMs - b.beginMs)]);
 }
 
 /** What the host was governed by when it was recorded; with `--preset` those settings under the other preset. */

@@ -67,14 +67,19 @@ export function* readRecording(
   }
 }
 
-/** The header of one file. @throws {RecordingError} as readRecording */
-export function readHeader(file: string): RecordingHeader {
-  const items = readRecording(file, () => undefined);
-  const first = items.next();
-  items.return();
-  if (first.done === true || first.value.kind !== "header")
-    throw new RecordingError(`${file}: its header cannot be read`);
-  return first.value.header;
+/**
+ * The header of one file, and the wall time of its first sample (without one: when the file was begun), in milliseconds.
+ * @throws {RecordingError} as readRecording
+ */
+export function readBeginning(file: string): { header: RecordingHeader; beginMs: number } {
+  let header: RecordingHeader | undefined;
+  for (const item of readRecording(file, () => undefined)) {
+    if (item.kind === "header") header = item.header;
+    else if (item.kind === "sample" && header !== undefined)
+      return { header, beginMs: item.sample.wallTimeMs };
+  }
+  if (header === undefined) throw new RecordingError(`${file}: its header cannot be read`);
+  return { header, beginMs: header.startedAtMs };
 }
 
 function checkMagic(source: Source): void {

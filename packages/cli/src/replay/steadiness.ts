@@ -58,7 +58,7 @@ export class Steadiness {
     const moves = this.#moves.filter((ms) => ms > atMs - HOUR_MS && ms <= atMs).length;
     if (moves < 2) return false;
     // A level says when its five minutes began: what changed in them may have changed at their end.
-    const changes = this.#changes.filter((ms) => ms > atMs - HOUR_MS - LEVEL_MS && ms <= atMs).length;
+    const changes = this.#changes.filter((ms) => ms > atMs - HOUR_MS - LEVEL_MS && ms < atMs).length;
     return changes < moves;
   }
 }

@@ -3,6 +3,7 @@ import { coolDownUs, downThreshold } from "@kvm-governor/policy";
 import type { GuestPlan } from "@kvm-governor/policy";
 import { tableLines } from "../text/table.ts";
 import { heldText, lengthOf, listName, percent } from "../text/words.ts";
+import { visible } from "../supervisor/narrator.ts";
 import type { RecordingProblem } from "../recording/reader.ts";
 import type { ReplayPolicy } from "./policy.ts";
 import type { HostFigures, ListEvent, PlanEvent } from "./replayer.ts";
@@ -108,7 +109,7 @@ const delayText = (seconds: number | null): string => (seconds === null ? "-" : 
 const length = (seconds: number): string => (seconds === 0 ? "" : lengthOf(seconds * 1000));
 
 const guestColumns = [
-  { title: "GUEST", cell: ({ name }: GuestSummary) => name },
+  { title: "GUEST", cell: ({ name }: GuestSummary) => visible(name) },
   { title: "LIST_se", cell: (row: GuestSummary) => length(row.serviceSeconds), right: true },
   { title: "LIST_sc", cell: (row: GuestSummary) => length(row.scientificSeconds), right: true },
   { title: "EXEMPT", cell: (row: GuestSummary) => length(row.exemptSeconds), right: true },
