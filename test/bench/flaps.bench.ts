@@ -18,7 +18,7 @@ const isShort = process.argv.includes("--short");
 
 const ALPHAS = isShort ? [0.7] : [0.9, 0.8, 0.7, 0.6, 0.5];
 const BETAS = isShort ? [0, 5] : [0, 1, 3, 5, 10, 20];
-const PERIODS_S = isShort ? [300] : [10, 60, 300];
+const PERIODS_S = isShort ? [300] : [30, 60, 300];
 /** Period of the table: the default. */
 const TABLE_PERIOD_S = isShort ? 60 : 1;
 /** Between the thresholds at every alpha, as between the defaults. */
