@@ -85,7 +85,8 @@ describeWith(["servers"], "kvmgov record", () => {
     const summary = replayed(to).find(({ event }) => event === "summary");
     return (summary?.["figures"] as Record<string, unknown> | undefined)?.["samples"];
   };
-  const written = (to: string): boolean => readable(() => readdirSync(path.join(dir, to)).length > 0);
+  const written = (to: string): boolean =>
+    readable(() => readdirSync(path.join(dir, to)).some((name) => name.endsWith(".kvmrec")));
 
   it("stores what hosts send, and its replay makes the classifier's lists", async () => {
     const { child, said } = await start("whole", "--block", "1");
@@ -115,6 +116,7 @@ describeWith(["servers"], "kvmgov record", () => {
       String(sampleAt(20 + BETA).sequence),
     );
     expect(told.filter(({ event }) => event === "problem")).toEqual([]);
+    expect(told.at(-1)?.["figures"]).toMatchObject({ toMs: sampleAt(40).wallTimeMs });
   });
 
   it("killed with SIGKILL it loses what it had not written, and no more", async () => {

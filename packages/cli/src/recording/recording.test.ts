@@ -3,6 +3,7 @@ import {
   mkdtempSync,
   openSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -330,6 +331,22 @@ describe("a disk that is full", () => {
     expect(files.map(({ samples }) => samples)).toEqual([[1], [4]]);
     expect(files[0]?.problems).toEqual([expect.objectContaining({ kind: "torn", bytes: 0 })]);
     expect(recorder.counts.samples).toBe(2);
+  });
+
+  it("never shows a file that has no header yet", () => {
+    const seen: string[][] = [];
+    const recorder = writer({
+      write: (fd, bytes) => {
+        seen.push(recordingsIn(dir));
+        writeSync(fd, bytes);
+      },
+    });
+    recorder.addHost(host);
+    recorder.addSample(sample(1));
+    recorder.close();
+    // The header and the topology are written before the file has its name.
+    expect(seen.map((files) => files.length)).toEqual([0, 0, 1, 1]);
+    expect(readdirSync(dir)).toEqual([path.basename(only())]);
   });
 
   it("leaves no open files behind", () => {

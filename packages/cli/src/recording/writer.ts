@@ -5,12 +5,14 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fdatasyncSync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
+  renameSync,
   rmSync,
   statSync,
   writeSync,
@@ -170,12 +172,17 @@ export class RecordingWriter {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const file = path.join(dir, `${header.host}-${stamp(begunMs)}${SUFFIX}`);
     const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
-    const open: OpenFile = { fd: openSync(file, flags, 0o600), path: file, bytes: 0, begunMs };
+    // Under another name until its header is in it: nobody finds a file that cannot be read.
+    const part = `${file}.part`;
+    if (existsSync(file)) throw new Error(`${file} is there already`);
+    const open: OpenFile = { fd: openSync(part, flags, 0o600), path: part, bytes: 0, begunMs };
     this.#file = open;
-    this.counts.files += 1;
     const text = JSON.stringify({ format: RECORDING_FORMAT, startedAtMs: begunMs, ...header });
     this.#append(open, Buffer.concat([MAGIC, encodeFrame("H", text)]));
     if (this.#host !== undefined) this.#append(open, encodeFrame("B", JSON.stringify({ host: this.#host })));
+    renameSync(part, file);
+    open.path = file;
+    this.counts.files += 1;
     syncDirectory(dir);
     this.#removeOldest();
     return open;
@@ -198,7 +205,7 @@ export class RecordingWriter {
   #abandon(file: OpenFile): void {
     this.#file = undefined;
     try {
-      if (file.bytes === 0) rmSync(file.path, { force: true });
+      if (file.path.endsWith(".part")) rmSync(file.path, { force: true });
       else ftruncateSync(file.fd, file.bytes);
     } finally {
       closeSync(file.fd);
