@@ -21,10 +21,10 @@ function judge(set: TraceSet, settings: Settings, untilS?: number): ArmSummary {
   });
 }
 
-/** T_check a third and a fifth of what a value of the trace holds; npm run bench -- flaps takes 1 s. */
+/** T_check a third and a tenth of what a value of the trace holds; npm run bench -- flaps takes 1 s. */
 const sets = [
   ["surf-24h", 10_000],
-  ["azure-24h", 60_000],
+  ["azure-24h", 30_000],
 ] as const;
 
 describe("24 hours of real traces", () => {
@@ -74,7 +74,7 @@ describeLarge(
         expect(all).toMatchObject({ unexcusedMoves: 0, flaps: 0 });
         expect(all.moves).toBeGreaterThan(set.guests.length / 2);
         const off = judge(set, presetSettings("paper", { checkPeriodMs: T }));
-        expect(off.unexcusedMoves).toBeGreaterThan(1000);
+        expect(off.unexcusedMoves).toBeGreaterThan(100);
       },
       600_000,
     );

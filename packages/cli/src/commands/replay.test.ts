@@ -81,8 +81,10 @@ const json = (flags: ReplayFlags): Told[] =>
   run({ ...flags, json: true }).lines.map((line) => JSON.parse(line) as Told);
 const summaries = (flags: ReplayFlags): Told[] => json(flags).filter(({ event }) => event === "summary");
 const at = (minute: number, seconds = 0): number => BEGIN_MS + minute * 60_000 + seconds * 1000;
+const guestsOf = (told: Told | undefined, key: string): Record<string, unknown>[] =>
+  (told?.[key] ?? []) as Record<string, unknown>[];
 const figuresOf = (told: Told | undefined, uuid: string): Record<string, unknown> => {
-  const found = (told?.["guestFigures"] as Record<string, unknown>[]).find((each) => each["uuid"] === uuid);
+  const found = guestsOf(told, "guestFigures").find((each) => each["uuid"] === uuid);
   if (found === undefined) throw new Error(`no figures of ${uuid}`);
   return found;
 };
@@ -178,7 +180,7 @@ describe("kvmgov replay", () => {
   it("tells plans with what each guest would have been given", () => {
     const plans = json({ plans: true }).filter(({ event }) => event === "plan");
     expect(plans.map(({ generation }) => generation)).toEqual([1, 2, 3]);
-    const held = (plans[1]?.["guests"] as Record<string, unknown>[]).find((each) => each["uuid"] === SIM);
+    const held = guestsOf(plans[1], "guests").find((each) => each["uuid"] === SIM);
     expect(held).toMatchObject({ weight: "idle", vcpus: [{ cpus: [2] }, { cpus: [3] }] });
   });
 });
