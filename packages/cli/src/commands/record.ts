@@ -2,7 +2,7 @@
 import path from "node:path";
 import { settingsSchema } from "@kvm-governor/policy";
 import type { Host, RecordingHeader, Sample } from "@kvm-governor/policy";
-import { loadConfig } from "@kvm-governor/service-kit";
+import { loadConfig, serviceShape } from "@kvm-governor/service-kit";
 import manifest from "../../package.json" with { type: "json" };
 import { Recorder } from "../recording/recorder.ts";
 import { busSource, ownCollector } from "../recording/sources.ts";
@@ -70,6 +70,18 @@ export async function record(flags: RecordFlags): Promise<number> {
   return result.lost === 0 && result.samples > 0 ? 0 : 1;
 }
 
+/** How the services log in at NATS; from the environment alone. */
+const loginSchema = settingsSchema.pick({}).extend({
+  natsUser: serviceShape.natsUser,
+  natsPassword: serviceShape.natsPassword,
+  natsTls: serviceShape.natsTls,
+});
+
+/** The file that KVMGOV_CONFIG names is a service's: it has keys that are not ours. */
+function variables({ KVMGOV_CONFIG: _file, ...rest }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return rest;
+}
+
 function openSource(
   flags: RecordFlags,
   listener: Listener,
@@ -79,12 +91,12 @@ function openSource(
   const { env } = process;
   const url = flags.natsUrl;
   if (url !== undefined) {
-    const [user, password] = [env["KVMGOV_NATS_USER"], env["KVMGOV_NATS_PASSWORD"]];
+    const { natsUser, natsPassword, natsTls } = loadConfig(loginSchema, { env: variables(env) });
     const login = {
-      ...(user === undefined ? {} : { user }),
-      ...(password === undefined ? {} : { password }),
+      ...(natsUser === undefined ? {} : { user: natsUser }),
+      ...(natsPassword === undefined ? {} : { password: natsPassword }),
     };
-    return Promise.resolve(busSource({ url, ...login }, listener));
+    return Promise.resolve(busSource({ url, ...login }, listener, { tls: natsTls }));
   }
   const { checkPeriodMs } = settingsOf(flags, env).settings;
   const hostId = flags.host ?? hostIdOf(env["KVMGOV_HOST_ID"], stateDir);
@@ -97,9 +109,8 @@ function settingsOf(
   env: NodeJS.ProcessEnv,
 ): Pick<RecordingHeader, "settings" | "settingsFrom"> {
   if (policy !== undefined) return { settings: readReplayPolicy(policy).settings, settingsFrom: policy };
-  const { KVMGOV_CONFIG: _file, ...variables } = env;
   return {
-    settings: loadConfig(settingsSchema, { env: variables }),
+    settings: loadConfig(settingsSchema, { env: variables(env) }),
     settingsFrom: "environment and defaults",
   };
 }

@@ -11,7 +11,7 @@ import {
   createLogger,
   withoutCredentials,
 } from "@kvm-governor/service-kit";
-import type { BusMessage } from "@kvm-governor/service-kit";
+import type { BusMessage, BusOptions } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { ensureTools } from "../../../../scripts/lib/toolbox.js";
 import { startNats } from "../supervisor/servers.ts";
@@ -34,13 +34,18 @@ export interface SampleSource {
 const STOP_GRACE_MS = 5000;
 
 /** Listens on a bus, from a place of its own: nobody else gets less for it. */
-export function busSource(access: BusAccess, listener: Listener, manage = false): SampleSource {
+export function busSource(
+  access: BusAccess,
+  listener: Listener,
+  { manage = false, tls }: { manage?: boolean; tls?: BusOptions["tls"] } = {},
+): SampleSource {
   const log = createLogger("record", "silent");
   const readiness = new Readiness();
   const bus = connectBus({
     url: access.url,
     user: access.user,
     password: access.password,
+    tls,
     name: "kvmgov record",
     manage,
     log,
@@ -101,7 +106,7 @@ export async function ownCollector(
   try {
     const nats = await startNats(tools, dir);
     closers.push(() => nats.stop());
-    const source = busSource(nats.access, listener, true);
+    const source = busSource(nats.access, listener, { manage: true });
     closers.push(() => source.close());
     const common = {
       HOST_ID: hostId,
