@@ -87,7 +87,7 @@ function panelSvg(
     ...maps.yLabels.map((label, i) =>
       text(x - 5, y + (i + 0.5) * CELL.height + 4, label, `text-anchor="end"`),
     ),
-    ...(isFirst ? [text(12, y + (cells.length * CELL.height) / 2 + 4, maps.yTitle, `fill="#444444"`)] : []),
+    ...(isFirst ? [text(x - 5, y - 8, maps.yTitle, `text-anchor="end" fill="#444444"`)] : []),
   ];
 }
 
