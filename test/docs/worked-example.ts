@@ -9,7 +9,7 @@ interface Load {
   delay: number;
 }
 
-const SETTINGS = settingsSchema.parse({ alpha: 0.7, beta: 3 });
+const SETTINGS = settingsSchema.parse({ alpha: 0.7, beta: 3, coolDownMs: 5000 });
 const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
 
 export const WEB = "00000000-0000-4000-8000-000000000001";

@@ -24,7 +24,7 @@ describeWith(["servers"], "classifier", () => {
   beforeAll(async () => {
     plane = await ControlPlane.start();
     configFile = join(plane.dir, "classifier.yaml");
-    writeFileSync(configFile, `beta: ${BETA}\n`);
+    writeFileSync(configFile, `beta: ${BETA}\ncoolDownMs: 0\n`);
     classifier = await plane.classifier({ KVMGOV_CONFIG: configFile });
   }, 60_000);
   afterAll(() => plane.stop());

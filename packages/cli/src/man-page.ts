@@ -18,6 +18,9 @@ const EXAMPLES = {
   "kvmgov explain web-3": "why guest web-3 is in its list, and what was written for it",
   "kvmgov top --sort switches": "live table, most context switches first",
   "kvmgov doctor": "what this host lacks",
+  "kvmgov record --seconds 3600": "store an hour of this host's samples",
+  "kvmgov replay FILE --compare new.yaml":
+    "what was decided on them, and what the settings in new.yaml would have decided",
   "kvmgov restore": "everything as it was, without any server",
 };
 

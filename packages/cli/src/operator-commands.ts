@@ -7,6 +7,8 @@ import { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { lists } from "./commands/lists.ts";
 import { plan } from "./commands/plan.ts";
+import { RECORD_DEFAULTS, record } from "./commands/record.ts";
+import { replayCommand } from "./commands/replay.ts";
 import { top } from "./commands/top.ts";
 import { version } from "./commands/version.ts";
 
@@ -42,6 +44,7 @@ export function addOperatorCommands(program: Command, finish: Finish): void {
     .option("--sort <column>", "class, name, host, used, waited or switches", "class")
     .option("--json", "print one frame as a JSON line")
     .action(finish(top));
+  addRecording(program, finish);
   program
     .command("doctor")
     .description("what is missing on this host, and how to get it")
@@ -60,5 +63,58 @@ export function addOperatorCommands(program: Command, finish: Finish): void {
     .option("--json", "print it as one JSON line")
     .action((shell: string, flags: { json?: boolean }) =>
       finish(() => completion(program, shell, flags))(flags),
+    );
+}
+
+function addRecording(program: Command, finish: Finish): void {
+  program
+    .command("record")
+    .description("store the samples of hosts in files as they arrive, until Ctrl-C")
+    .addOption(
+      new Option(
+        "--nats-url <url>",
+        "listen there; without it a collector of its own measures this host",
+      ).env("KVMGOV_NATS_URL"),
+    )
+    .option("--host <id>", "this host only")
+    .option("--dir <dir>", "where the files go; by default recordings/ of the state directory")
+    .option(
+      "--policy <file>",
+      "settings in force (preset, alpha, ...) and rules, to be stored with the samples",
+    )
+    .option(
+      "--block <seconds>",
+      "write at least so often: what a killed recorder loses",
+      RECORD_DEFAULTS.block,
+    )
+    .option("--file-size <MiB>", "begin a new file at this size", RECORD_DEFAULTS.fileSize)
+    .option("--file-age <hours>", "begin a new file at this age", RECORD_DEFAULTS.fileAge)
+    .option("--total <MiB>", "most for all files of a host: the oldest is removed", RECORD_DEFAULTS.total)
+    .addOption(
+      new Option("--sync <when>", "bring files to the disk (fdatasync) at each block, or when one is closed")
+        .choices(["block", "close"])
+        .default("block"),
+    )
+    .option("--seconds <n>", "stop after that time")
+    .option("--json", "print one JSON line at the end")
+    .action(finish(record));
+  program
+    .command("replay")
+    .description("what a policy would have decided on recorded samples: lists, moves, flaps, delays, shares")
+    .argument("<file...>", "recordings, or directories of them")
+    .option("--policy <file>", "settings and rules to decide by; by default as recorded")
+    .option("--compare <file>", "decide by these as well, side by side")
+    .addOption(
+      new Option("--preset <name>", "as recorded, under this preset")
+        .choices(["default", "paper"])
+        .conflicts("policy"),
+    )
+    .option("--from <time>", "tell from then on: a date (UTC), or a length from the beginning (90m, 2h)")
+    .option("--to <time>", "until then")
+    .option("--plans", "print every plan that differs from the one before")
+    .option("--quiet", "only the figures at the end")
+    .option("--json", "print JSON lines")
+    .action((files: string[], flags: Parameters<typeof replayCommand>[1]) =>
+      finish(() => replayCommand(files, flags))(flags),
     );
 }

@@ -14,6 +14,10 @@ export const settingsSchema = z.strictObject({
   alpha: z.number().gt(0).lte(1).default(0.7),
   /** Threshold of crossings: more than beta move a guest (paper: beta). */
   beta: z.int().min(0).max(1_000_000).default(5),
+  /** Second threshold, preset `default` only: in LIST_sc a guest crosses below this, or below alpha where that is less. */
+  alphaDown: z.number().min(0).lte(1).default(0.4),
+  /** Preset `default` only: a guest that its counts moved stays in its list for this long, in milliseconds. */
+  coolDownMs: z.int().min(0).max(86_400_000).default(3_600_000),
   /** Signal that is held against alpha. */
   signal: usageSignal.default("demand"),
   /** A vCPU that ran and waited for at least this part of a period wanted everything (docs/decisions/0004). */
@@ -36,4 +40,14 @@ export type Settings = z.infer<typeof settingsSchema>;
 /** Settings of a preset: the defaults, with what is given in their place. */
 export function presetSettings(preset: Settings["preset"], overrides: Partial<Settings> = {}): Settings {
   return settingsSchema.parse({ ...overrides, preset });
+}
+
+/** Below which part of its vCPUs a guest crosses in LIST_sc. Preset `paper` has one threshold. */
+export function downThreshold({ preset, alpha, alphaDown }: Settings): number {
+  return preset === "paper" ? alpha : Math.min(alpha, alphaDown);
+}
+
+/** For how long a guest that its counts moved stays where it is, in microseconds. Preset `paper` has no cool-down. */
+export function coolDownUs({ preset, coolDownMs }: Settings): number {
+  return preset === "paper" ? 0 : coolDownMs * 1000;
 }

@@ -69,7 +69,7 @@ function classLines({ class: kind, sinceMs, plan, report, declared }: GuestAnswe
 const whyLine = (text: string | undefined): string[] => (text === undefined ? [] : [`  because: ${text}`]);
 
 function seenLines(report: GuestReport, kind: GuestAnswer["class"]): string[] {
-  const { usage, delay, demand, readable, crossed, count, entitlementCores } = report;
+  const { usage, delay, demand, readable, crossed, count, held, entitlementCores } = report;
   if (!readable) return ["", "It could not be read in the last period: its count was left alone."];
   const lines = [
     "",
@@ -79,6 +79,7 @@ function seenLines(report: GuestReport, kind: GuestAnswer["class"]): string[] {
   const towards = kind === "service" ? "LIST_sc" : "LIST_se";
   lines.push(
     `  That ${crossed ? "counts" : "does not count"} towards ${towards}; its crossing count is ${count}.`,
+    ...(held === true ? ["  It would move, but its count moved it less than coolDownMs ago."] : []),
     `It may have ${entitlementCores.toFixed(2)} cores now.`,
   );
   return lines;

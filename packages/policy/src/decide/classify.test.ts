@@ -93,6 +93,37 @@ describe("Algorithm 2", () => {
   });
 });
 
+describe("two thresholds and a cool-down (preset default)", () => {
+  const two = presetSettings("default", { alpha: 0.7, alphaDown: 0.4, beta: 3 });
+
+  it("counts between the thresholds towards neither list", () => {
+    const between = using(0.55);
+    expect(classify({ class: "service", count: 2 }, AUTO, between, two)).toMatchObject({ count: 1 });
+    expect(classify({ class: "scientific", count: 2 }, AUTO, between, two)).toMatchObject({ count: 1 });
+    expect(classify({ class: "scientific", count: 2 }, AUTO, using(0.39), two)).toMatchObject({ count: 3 });
+    expect(classify({ class: "scientific", count: 2 }, AUTO, using(0.4), two)).toMatchObject({ count: 1 });
+  });
+
+  it("holds a guest that cools down, with its count at beta", () => {
+    const ready = { class: "scientific", count: 3 } as const;
+    expect(classify(ready, AUTO, using(0), two, true)).toEqual({
+      class: "scientific",
+      count: 3,
+      crossed: true,
+      held: true,
+    });
+    expect(classify(ready, AUTO, using(0), two, false)).toMatchObject({ class: "service", count: 0 });
+  });
+
+  it("lets a declaration move a guest that cools down", () => {
+    const declared = { class: "service" } as const;
+    expect(classify({ class: "scientific", count: 0 }, declared, using(1), two, true)).toMatchObject({
+      class: "service",
+      movedFrom: "scientific",
+    });
+  });
+});
+
 describe("a declaration", () => {
   it("beats inference, and is not counted", () => {
     const declared = { class: "service", source: "metadata" } as const;

@@ -32,8 +32,8 @@ describe("promotion and demotion", () => {
     expect(planOf(host.tick([guest(1, load), guest(2, QUIET)]), 2).class).toBe("service");
   });
 
-  it("demotes it within beta + 2 periods of going quiet, with the count at 0", () => {
-    const host = new TestHost({ beta: BETA });
+  it("demotes it within beta + 2 periods of going quiet once it has cooled down, with the count at 0", () => {
+    const host = new TestHost({ beta: BETA, coolDownMs: 20_000 });
     host.run(30, [guest(1, BUSY)]);
     const after = host.ticksUntil(1, "service", [guest(1, QUIET)]);
     expect(after).toBe(BETA + 1);

@@ -1,9 +1,11 @@
 /** The managed guests of one sample: who they are, what they used, and which list they are in now. */
 import type { GuestPlan } from "../contracts/plan.ts";
 import type { GuestSample, Sample } from "../contracts/sample.ts";
+import { coolDownUs } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import type { GuestState, HostState } from "../state.ts";
 import { classify, firstClass } from "./classify.ts";
+import { movedByCounts } from "./reasons.ts";
 import type { Classified } from "./classify.ts";
 import { guestUse, isExempt, isReadable } from "./use.ts";
 import type { GuestUse } from "./use.ts";
@@ -14,6 +16,8 @@ export interface Managed {
   use: GuestUse;
   readable: boolean;
   isNew: boolean;
+  /** It is known from another boot of the host: when it came into its list cannot be told in this boot's time. */
+  fromOtherBoot: boolean;
   /** What is declared about its class is not what was declared before. */
   redeclared: boolean;
   classified: Classified;
@@ -62,7 +66,7 @@ function manage(
   // A declaration is no measurement: it holds for a guest that cannot be read, too.
   const decidable = readable || guest.declared.class !== "auto";
   const classified = decidable
-    ? classify(start, guest.declared, use, settings)
+    ? classify(start, guest.declared, use, settings, isCooling(state, before, previous, sample, settings))
     : { class: start.class, count: start.count, crossed: false };
   // Sequences of another boot mean nothing in this one.
   const stays =
@@ -72,12 +76,28 @@ function manage(
     use,
     readable,
     isNew: state === undefined,
+    fromOtherBoot: state !== undefined && previous?.bootId !== sample.bootId,
     redeclared: state !== undefined && state.declared !== guest.declared.class,
     classified,
     mostCores: Math.min(guest.vcpus.length, guest.allowedCpus?.length ?? Infinity),
     before,
     since: stays ? state.since : sample.sequence,
   };
+}
+
+/**
+ * Whether its counts moved it less than the cool-down ago. Who was never moved (new, declared, known from before a boot)
+ * is free to be. Its plan says why it is in its list; where that was lost there is no cool-down.
+ */
+function isCooling(
+  state: GuestState | undefined,
+  before: GuestPlan | undefined,
+  previous: HostState | undefined,
+  sample: Sample,
+  settings: Settings,
+): boolean {
+  if (state === undefined || previous?.bootId !== sample.bootId || !movedByCounts(before)) return false;
+  return sample.sequence - state.since < coolDownUs(settings);
 }
 
 /** What is not known now is taken to be as it was; a vCPU under a quota is taken to want just that. */

@@ -1,5 +1,6 @@
 /** Reasons in words. The first reason of a guest's plan says why it is in its list; the others how it is held. */
 import type { GuestPlan, Reason } from "../contracts/plan.ts";
+import { downThreshold } from "../settings.ts";
 import type { Settings } from "../settings.ts";
 import type { Hold } from "./hold.ts";
 import type { Managed } from "./managed.ts";
@@ -9,13 +10,16 @@ import { suffices } from "./allocate.ts";
 /** Code of the reason that a guest has CPUs alone; {@link hadCpusAlone} relies on it. */
 const CPUS_ALONE = "cpus-alone";
 
+/** Codes of the reason that its counts moved a guest, by the list it came into; {@link movedByCounts} relies on them. */
+const MOVED = { scientific: "moved-to-scientific", service: "moved-to-service" } as const;
+
 const figure = (value: number): string => value.toFixed(2);
 
 const listName = { service: "LIST_se", scientific: "LIST_sc" } as const;
 
 /** Why a guest is in its list, as far as this period decided it; undefined: nothing new. */
 export function classReason(guest: Managed, settings: Settings): Reason | undefined {
-  const { classified, isNew, redeclared } = guest;
+  const { classified, isNew, redeclared, fromOtherBoot } = guest;
   const { declared } = guest.sample;
   const list = listName[classified.class];
   if (declared.class === "service" || declared.class === "scientific") {
@@ -27,20 +31,36 @@ export function classReason(guest: Managed, settings: Settings): Reason | undefi
   }
   if (classified.movedFrom !== undefined) return moveReason(guest, settings);
   if (redeclared) return { code: "undeclared", text: `${list}: no longer declared, counted from now on` };
-  return isNew ? { code: "new", text: `${list}: every guest begins there` } : undefined;
+  if (isNew) return { code: "new", text: `${list}: every guest begins there` };
+  return fromOtherBoot ? { code: "known", text: `${list}: was in it before the host booted` } : undefined;
 }
 
 function moveReason({ classified, use }: Managed, settings: Settings): Reason {
   const from = classified.movedFrom === undefined ? "" : `${listName[classified.movedFrom]} to `;
-  const side = classified.class === "scientific" ? "at or above" : "below";
+  const side =
+    classified.class === "scientific"
+      ? `at or above alpha ${settings.alpha}`
+      : `below ${belowText(settings)}`;
   const wanted =
     settings.signal === "demand" && use.demand !== use.usage ? ` and wanted ${figure(use.demand)}` : "";
   return {
-    code: classified.class === "scientific" ? "moved-to-scientific" : "moved-to-service",
+    code: MOVED[classified.class],
     text:
-      `${from}${listName[classified.class]}: used ${figure(use.usage)} of its vCPUs${wanted}, ${side} alpha ` +
-      `${settings.alpha}, and crossed it more than beta ${settings.beta} times`,
+      `${from}${listName[classified.class]}: used ${figure(use.usage)} of its vCPUs${wanted}, ${side}, ` +
+      `and crossed it more than beta ${settings.beta} times`,
   };
+}
+
+/** The threshold that counts in LIST_sc, by its name. */
+function belowText(settings: Settings): string {
+  const threshold = downThreshold(settings);
+  return `${threshold === settings.alpha ? "alpha" : "alphaDown"} ${threshold}`;
+}
+
+/** Whether a guest is in its list because its counts moved it there. */
+export function movedByCounts(plan: GuestPlan | undefined): boolean {
+  const code = plan?.reasons[0]?.code;
+  return code === MOVED.scientific || code === MOVED.service;
 }
 
 /** Why a guest is held as it is. @param at place of the guest in the allocation */

@@ -19,6 +19,8 @@ export interface GuestReport {
   crossed: boolean;
   count: number;
   movedFrom?: GuestClass;
+  /** Its count would have moved it, but its counts moved it less than `coolDownMs` ago. */
+  held?: true;
   entitlementCores: number;
   reasons: readonly Reason[];
 }
@@ -54,6 +56,7 @@ export function managedReport(
     crossed: classified.crossed,
     count: classified.count,
     ...(classified.movedFrom === undefined ? {} : { movedFrom: classified.movedFrom }),
+    ...(classified.held === undefined ? {} : { held: classified.held }),
     entitlementCores,
     reasons: plan?.reasons ?? [],
   };
