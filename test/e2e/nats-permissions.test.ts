@@ -84,7 +84,7 @@ describe("the user of the hosts", () => {
   it("cannot read other hosts' samples", async () => {
     const stop = new AbortController();
     let received = 0;
-    const consuming = host.consume("sample", "spy", stop.signal, () => received++);
+    const consuming = host.consume("sample", "spy", stop.signal, () => void received++);
     await control.publish("sample", "h1", { secret: true });
     await new Promise((resolve) => setTimeout(resolve, 1500));
     stop.abort();

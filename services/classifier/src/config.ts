@@ -1,7 +1,15 @@
 /** Configuration of the classifier: where NATS and Redis are, and how the fleet is governed. */
 import { settingsSchema } from "@kvm-governor/policy";
 import type { Settings } from "@kvm-governor/policy";
-import { ConfigError, listenAddress, loadConfig, serviceShape } from "@kvm-governor/service-kit";
+import {
+  ConfigError,
+  listenAddress,
+  loadConfig,
+  serviceShape,
+  streamSettingsSchema,
+  streamShape,
+} from "@kvm-governor/service-kit";
+import type { StreamSettings } from "@kvm-governor/service-kit";
 import { z } from "zod";
 import { redisShape } from "./store/redis-config.ts";
 
@@ -10,6 +18,9 @@ export const configSchema = z.strictObject({
   ...redisShape,
   /** HOST:PORT of the pages and the API; port 0 is any free one. */
   listen: listenAddress.default("127.0.0.1:9472"),
+  /** A classifier that is silent for this long, in milliseconds, is dead: the others take its hosts over. */
+  silenceMs: z.int().min(200).max(60_000).default(1000),
+  ...streamShape,
   /** The keys of the settings stand at the top level: `alpha`, `beta`, `preset`, ... */
   ...settingsSchema.shape,
 });
@@ -17,6 +28,7 @@ type FlatConfig = z.output<typeof configSchema>;
 
 export interface ClassifierConfig extends Omit<FlatConfig, keyof Settings> {
   settings: Settings;
+  streams: StreamSettings;
 }
 
 /**
@@ -36,5 +48,5 @@ export function readConfig(
       `configuration: planTtlMs: ${settings.planTtlMs} is less than two check periods of ${settings.checkPeriodMs} ms: one late sample would end every plan`,
     );
   }
-  return { ...config, settings };
+  return { ...config, settings, streams: streamSettingsSchema.parse(config) };
 }

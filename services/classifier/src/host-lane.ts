@@ -32,19 +32,21 @@ export class HostLane {
     this.#options = options;
   }
 
-  offer(queued: QueuedSample): void {
+  /** @returns whether it is one more; a copy of one that is here already takes no room */
+  offer(queued: QueuedSample): boolean {
     const copy = [this.#current, ...this.#waiting].find(
       (other) => other !== undefined && isSameTick(other, queued),
     );
     if (copy !== undefined) {
       // Redelivered while it still waits here: the later delivery is the one to acknowledge.
       copy.message = queued.message;
-      return;
+      return false;
     }
     this.#insert(queued);
     if (this.#newest === undefined || !isAfter(this.#newest, queued.sample)) this.#newest = queued.sample;
     this.#dropExpired();
     if (this.#current === undefined) void this.#run();
+    return true;
   }
 
   /** Whether newer samples of the host have made a plan that rests on this one void. */

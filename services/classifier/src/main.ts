@@ -1,5 +1,7 @@
 /** The classifier: decides from samples which list each guest is in and what it may have, for a whole fleet. */
+import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
+import { UNPARTITIONED, partitionOf } from "@kvm-governor/policy";
 import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
@@ -10,7 +12,7 @@ import {
   untilAborted,
   Readiness,
 } from "@kvm-governor/service-kit";
-import type { Bus, Logger } from "@kvm-governor/service-kit";
+import type { Logger } from "@kvm-governor/service-kit";
 import { Registry, collectDefaultMetrics } from "prom-client";
 import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
@@ -28,13 +30,6 @@ import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
 import { Topologies } from "./topologies.ts";
 import { Views } from "./views.ts";
-
-/** All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself. */
-const PLACES = {
-  sample: "classifier",
-  applied: "classifier",
-  host: LAST_OF_EACH_HOST,
-};
 
 await runService("classifier", async ({ log, signal, onReload }) => {
   const config = readConfig(process.env);
@@ -61,6 +56,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     tls: config.natsTls,
     name: "classifier",
     manage: true,
+    streams: config.streams,
     log,
     readiness,
     registry,
@@ -96,7 +92,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   });
 
   const now = (): number => performance.now();
-  const refusals = new Refusals(log, metrics, now);
+  const refusals = new Refusals({ log, metrics, now, setAside: bus.setAside.bind(bus) });
   const loop = new SampleLoop({
     ticker,
     refusals,
@@ -107,26 +103,30 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     planTtlMs: () => settings().planTtlMs,
   });
   const reports = { views, topologies, history, ticker, refusals, metrics };
-  const consumers = consumeAll(bus, signal, {
-    sample: (message) => loop.offer(message),
-    applied: onApplied(reports),
-    host: onHost(reports),
+  // All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself.
+  const shared = bus.share({
+    self: randomBytes(6).toString("hex"),
+    silenceMs: config.silenceMs,
+    handlers: { sample: (message) => loop.offer(message), applied: onApplied(reports) },
+    released: (partitions) => {
+      // Hosts that send no partition come by the last one, whatever theirs would be.
+      const isGone = (host: string): boolean =>
+        partitions.has(partitionOf(host)) || partitions.has(UNPARTITIONED);
+      ticker.forget(isGone);
+      views.forget(isGone);
+    },
   });
+  const announcements = bus.consume("host", LAST_OF_EACH_HOST, signal, onHost(reports));
 
   await untilAborted(signal);
+  shared.pause();
   await loop.stopped();
+  await shared.stop();
   await pages.close();
   await bus.close();
-  await consumers;
+  await announcements;
   redis.close();
 });
-
-type Handlers = Record<"sample" | "applied" | "host", Parameters<Bus["consume"]>[3]>;
-
-function consumeAll(bus: Bus, signal: AbortSignal, handlers: Handlers): Promise<unknown> {
-  const kinds = ["sample", "applied", "host"] as const;
-  return Promise.all(kinds.map((kind) => bus.consume(kind, PLACES[kind], signal, handlers[kind])));
-}
 
 /** The settings in force: read again at SIGHUP; a configuration that cannot be used changes nothing. */
 function reloadableSettings(

@@ -69,7 +69,14 @@ describe("Refusals", () => {
     const log = createLogger("test", "silent");
     log.warn = (fields: unknown) => void lines.push(fields);
     let now = 0;
-    const refusals = new Refusals(log, metrics, () => now);
+    const aside: string[] = [];
+    const refusals = new Refusals({
+      log,
+      metrics,
+      now: () => now,
+      setAside: (kind, message, reason, text) =>
+        void aside.push(`${kind} of ${message.host}: ${reason}: ${text}`),
+    });
     const error = new MessageRefusedError("invalid", "sample on x: wrong");
     const messages = [1, 2, 3].map(() => testMessage("h1", "{"));
     for (const message of messages) refusals.refuse("sample", message, error);
@@ -86,6 +93,8 @@ describe("Refusals", () => {
       ["term: invalid"],
       ["term: invalid"],
     ]);
+    expect(aside).toHaveLength(5);
+    expect(aside[0]).toBe("sample of h1: invalid: sample on x: wrong");
     expect((await metrics.refused.get()).values).toMatchObject([
       { labels: { kind: "sample", reason: "invalid" }, value: 5 },
     ]);

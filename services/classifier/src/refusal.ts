@@ -55,33 +55,40 @@ function reasonOf(data: Uint8Array, error: ContractError): RefusalReason {
 const LOG_EVERY_MS = 60_000;
 const REMEMBERED_MAX = 10_000;
 
-/** Counts, logs and ends messages that were refused. */
+export interface RefusalsOptions {
+  log: Logger;
+  metrics: ClassifierMetrics;
+  /** Monotonic clock, milliseconds. */
+  now: () => number;
+  /** Keeps a refused message for people to look at. */
+  setAside: (kind: MessageKind, message: BusMessage, reason: string, text: string) => void;
+}
+
+/** Counts, logs, sets aside and ends messages that were refused. */
 export class Refusals {
-  readonly #log: Logger;
-  readonly #metrics: ClassifierMetrics;
-  readonly #now: () => number;
+  readonly #options: RefusalsOptions;
   readonly #loggedAt = new Map<string, number>();
 
-  constructor(log: Logger, metrics: ClassifierMetrics, now: () => number) {
-    this.#log = log;
-    this.#metrics = metrics;
-    this.#now = now;
+  constructor(options: RefusalsOptions) {
+    this.#options = options;
   }
 
   refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError): void {
-    this.#metrics.refused.inc({ kind, reason: error.reason });
+    const { metrics, log, setAside } = this.#options;
+    metrics.refused.inc({ kind, reason: error.reason });
     const key = `${kind} ${message.host} ${error.reason}`;
-    const now = this.#now();
+    const now = this.#options.now();
     if (now - (this.#loggedAt.get(key) ?? -LOG_EVERY_MS) >= LOG_EVERY_MS) {
       if (this.#loggedAt.size >= REMEMBERED_MAX) this.#loggedAt.clear();
       this.#loggedAt.set(key, now);
       // The causes of a contract error list every field that is wrong: too much for a log, but a defect needs its stack.
       const detail = error.reason === "failed" ? { err: error } : {};
-      this.#log.warn(
+      log.warn(
         { event: `${kind}-refused`, host: message.host, reason: error.reason, ...detail },
         error.message,
       );
     }
+    setAside(kind, message, error.reason, error.message);
     message.term(error.reason);
   }
 }

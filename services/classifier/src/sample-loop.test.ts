@@ -4,7 +4,7 @@ import { createLogger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
-import { SampleLoop } from "./sample-loop.ts";
+import { IN_HAND_MAX, SampleLoop } from "./sample-loop.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import { testMessage } from "./testing/messages.ts";
 import type { TestMessage } from "./testing/messages.ts";
@@ -18,7 +18,7 @@ function openLoop(tick: (sample: Sample) => Promise<"decided" | "repeated">) {
   const stop = new AbortController();
   const loop = new SampleLoop({
     ticker: { tick },
-    refusals: new Refusals(log, metrics, () => 0),
+    refusals: new Refusals({ log, metrics, now: () => 0, setAside: () => undefined }),
     metrics,
     log,
     planTtlMs: () => 10_000,
@@ -51,8 +51,8 @@ describe("SampleLoop", () => {
       return "decided";
     });
     const [one, two] = [message(1), message(2)];
-    loop.offer(one);
-    loop.offer(two);
+    void loop.offer(one);
+    void loop.offer(two);
     expect(await ended(two)).toEqual(["ack"]);
     expect(one.ends).toEqual(["ack"]);
     expect(seen.map((sequence) => sequence / 1e6 - 60)).toEqual([1, 1, 1, 2]);
@@ -66,8 +66,8 @@ describe("SampleLoop", () => {
     });
     const stuck = message(1, "stuck");
     const fine = message(1, "fine");
-    loop.offer(stuck);
-    loop.offer(fine);
+    void loop.offer(stuck);
+    void loop.offer(fine);
     expect(await ended(fine)).toEqual(["ack"]);
     expect(stuck.ends).toEqual([]);
     stop.abort();
@@ -81,8 +81,8 @@ describe("SampleLoop", () => {
       return "decided";
     });
     const [bad, good] = [message(1), message(2)];
-    loop.offer(bad);
-    loop.offer(good);
+    void loop.offer(bad);
+    void loop.offer(good);
     expect(await ended(good)).toEqual(["ack"]);
     expect(bad.ends).toEqual(["term: failed"]);
     expect((await metrics.refused.get()).values).toMatchObject([{ labels: { reason: "failed" }, value: 1 }]);
@@ -94,11 +94,29 @@ describe("SampleLoop", () => {
       return "decided";
     });
     const [old, fresh] = [message(1), message(12)];
-    loop.offer(old);
-    loop.offer(fresh);
+    void loop.offer(old);
+    void loop.offer(fresh);
     expect(await ended(fresh)).toEqual(["ack"]);
     expect(old.ends).toEqual(["ack"]);
     expect(await outcome("expired")).toBe(1);
+  });
+
+  it("takes no more than there is room for, and takes more when there is room again", async () => {
+    const waiting: (() => void)[] = [];
+    const { loop } = openLoop(() => new Promise((resolve) => void waiting.push(() => resolve("decided"))));
+    const answers = Array.from({ length: IN_HAND_MAX }, (_, n) => loop.offer(message(1, `h${n}`)));
+    expect(answers.slice(0, -1).every((answer) => answer === undefined)).toBe(true);
+    let isRoom = false;
+    void answers.at(-1)?.then(() => (isRoom = true));
+    // The same message delivered again takes no room: it must not count twice when it is done.
+    const again = loop.offer(message(1, "h0"));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isRoom).toBe(false);
+    waiting.shift()?.();
+    waiting.shift()?.();
+    await again;
+    expect(isRoom).toBe(true);
+    expect(loop.offer(message(2, "h0"))).toBeUndefined();
   });
 
   it("gives back everything at a stop, and takes nothing any more", async () => {
@@ -108,11 +126,11 @@ describe("SampleLoop", () => {
       throw new StoreUnavailableError("away");
     });
     const messages = [1, 2, 3].map((tick) => message(tick));
-    for (const each of messages) loop.offer(each);
+    for (const each of messages) void loop.offer(each);
     stop.abort();
     await loop.stopped();
     const late = message(4);
-    loop.offer(late);
+    void loop.offer(late);
     expect([...messages, late].map(({ ends }) => ends)).toEqual([["nak"], ["nak"], ["nak"], ["nak"]]);
     expect(ticks).toBe(1);
   });

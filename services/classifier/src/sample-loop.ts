@@ -16,6 +16,11 @@ import type { Ticker } from "./ticker.ts";
 
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 1000;
+/**
+ * Samples that wait here or are in work; more are not taken from the bus. Enough that the store always has work, and
+ * bounded: a sample of 50 guests takes some 100 KB here.
+ */
+export const IN_HAND_MAX = 512;
 
 export interface SampleLoopOptions {
   ticker: Pick<Ticker, "tick">;
@@ -32,13 +37,18 @@ export class SampleLoop {
   readonly #options: SampleLoopOptions;
   readonly #lanes = new Map<string, HostLane>();
   #whenIdle: (() => void) | undefined;
+  #inHand = 0;
+  readonly #whenRoom: (() => void)[] = [];
 
   constructor(options: SampleLoopOptions) {
     this.#options = options;
   }
 
-  /** Takes a message of the stream of samples. Ends in exactly one of ack, nak and term. */
-  offer(message: BusMessage): void {
+  /**
+   * Takes a message of the stream of samples. Ends in exactly one of ack, nak and term.
+   * @returns where there is no room for more: until there is
+   */
+  offer(message: BusMessage): void | Promise<void> {
     const { refusals, signal, now } = this.#options;
     if (signal.aborted) {
       message.nak(0);
@@ -46,16 +56,19 @@ export class SampleLoop {
     }
     try {
       const sample = readMessage(sampleSchema, "sample", message);
-      this.#lane(sample.host).offer({ sample, message, arrivedMs: now() });
+      if (this.#lane(sample.host).offer({ sample, message, arrivedMs: now() })) this.#inHand++;
     } catch (error) {
       if (!(error instanceof MessageRefusedError)) throw error;
       refusals.refuse("sample", message, error);
     }
+    if (this.#inHand < IN_HAND_MAX || signal.aborted) return;
+    return new Promise((resolve) => this.#whenRoom.push(resolve));
   }
 
   /** After the signal: gives back what waits, and resolves when what is in work has ended. */
   async stopped(): Promise<void> {
     for (const lane of this.#lanes.values()) for (const { message } of lane.clear()) message.nak(0);
+    for (const resolve of this.#whenRoom.splice(0)) resolve();
     if (this.#lanes.size === 0) return;
     await new Promise<void>((resolve) => (this.#whenIdle = resolve));
   }
@@ -64,8 +77,14 @@ export class SampleLoop {
     let lane = this.#lanes.get(host);
     if (lane === undefined) {
       lane = new HostLane({
-        work: (queued, own) => this.#work(queued, own),
-        expired: (queued) => this.#expire(queued),
+        work: async (queued, own) => {
+          await this.#work(queued, own);
+          this.#done();
+        },
+        expired: (queued) => {
+          this.#expire(queued);
+          this.#done();
+        },
         planTtlMs: this.#options.planTtlMs,
         idle: () => this.#drop(host),
       });
@@ -77,6 +96,11 @@ export class SampleLoop {
   #drop(host: string): void {
     this.#lanes.delete(host);
     if (this.#lanes.size === 0) this.#whenIdle?.();
+  }
+
+  #done(): void {
+    this.#inHand--;
+    if (this.#inHand < IN_HAND_MAX) this.#whenRoom.shift()?.();
   }
 
   async #work(queued: QueuedSample, lane: HostLane): Promise<void> {

@@ -77,6 +77,12 @@ export class Ticker {
     }
   }
 
+  /** Hosts that another classifier works off from now on: what is remembered of them grows old. */
+  forget(isGone: (host: string) => boolean): void {
+    for (const host of this.#bases.keys()) if (isGone(host)) this.#bases.delete(host);
+    for (const host of this.#applied.keys()) if (isGone(host)) this.#applied.delete(host);
+  }
+
   async #tick(sample: Sample): Promise<"decided" | "repeated"> {
     const { store, settings, metrics, topologyOf } = this.#options;
     const { host } = sample;

@@ -98,6 +98,15 @@ export class Views {
     };
   }
 
+  /** Hosts that another classifier works off from now on: only what they announce is still heard here. */
+  forget(isGone: (host: string) => boolean): void {
+    for (const [host, view] of this.#hosts) {
+      if (!isGone(host)) continue;
+      if (view.announced === undefined) this.#hosts.delete(host);
+      else this.#hosts.set(host, { announced: view.announced });
+    }
+  }
+
   announced(host: Host): void {
     this.#of(host.host).announced = { host, receivedAtMs: this.#now() };
   }

@@ -1,13 +1,20 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
-import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { Consumer, ConsumerConfig, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
 import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
 import type { Registry } from "prom-client";
 import { BusConnection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { createBusMetrics } from "./metrics.ts";
 import type { BusMetrics } from "./metrics.ts";
+import { consumerConfig } from "./places.ts";
+import type { Place } from "./places.ts";
 import { Plans } from "./plans.ts";
+import { SetAside } from "./set-aside.ts";
+import { SharedWork } from "./shared-work.ts";
+import type { SharedKind, SharedWorkOptions } from "./shared-work.ts";
+import { streamSettingsSchema } from "./stream-settings.ts";
+import type { StreamSettings } from "./stream-settings.ts";
 import { ensureStreams } from "./streams.ts";
 import type { MessageKind } from "./streams.ts";
 
@@ -15,6 +22,8 @@ export interface BusOptions extends ConnectionOptions {
   registry: Registry;
   /** Makes streams and buckets at each (re)connect. For the classifier; hosts have no right to. */
   manage?: boolean;
+  /** Limits of what is managed; absent: the defaults. */
+  streams?: StreamSettings;
 }
 
 /** One message of a stream. Exactly one of ack, nak and term is called for each. */
@@ -33,24 +42,28 @@ export interface BusMessage {
   term(reason: string): void;
 }
 
-const ACK_WAIT_MS = 10_000;
 const RETRY_MS = 500;
 const PUBLISH_TIMEOUT_MS = 2000;
-const NANOS = 1_000_000;
 const BACKLOG_EVERY_MS = 10_000;
-/** How long the server keeps the place of somebody who reads alone and is away. */
-const ALONE_KEPT_MS = 60_000;
+const PREFETCH = 256;
 
-/** A place of one's own, that begins with the last message of each host: whoever starts knows all hosts at once. */
-export const LAST_OF_EACH_HOST = { deliver: "last of each host" } as const;
-/** A name: the place is kept on the server, and those who share it share the messages. */
-export type Place = string | typeof LAST_OF_EACH_HOST;
+/**
+ * Takes one message. Must not throw. The next one is handed over at once, or when the promise that it returns is
+ * resolved: so a receiver that is full is not filled further.
+ */
+export type MessageHandler = (message: BusMessage) => void | Promise<void>;
+
+export interface ShareOptions extends Pick<SharedWorkOptions, "self" | "silenceMs" | "released"> {
+  handlers: Record<SharedKind, MessageHandler>;
+}
 
 export class Bus {
   readonly plans: Plans;
   readonly #connection: BusConnection;
   readonly #options: BusOptions;
   readonly #metrics: BusMetrics;
+  readonly #streams: StreamSettings;
+  readonly #aside: SetAside;
   #managed: Promise<void> = Promise.resolve();
 
   constructor(options: BusOptions) {
@@ -58,7 +71,10 @@ export class Bus {
     this.#connection = new BusConnection(options);
     this.plans = new Plans(this.#connection);
     const connection = this.#connection;
-    this.#metrics = createBusMetrics(options.registry, () => connection.up);
+    const metrics = createBusMetrics(options.registry, () => connection.up);
+    this.#metrics = metrics;
+    this.#streams = options.streams ?? streamSettingsSchema.parse({});
+    this.#aside = new SetAside({ connection, metrics, log: options.log, now: () => performance.now() });
     if (options.manage === true) {
       this.#connection.onUp(() => {
         this.#managed = this.#manage();
@@ -92,13 +108,12 @@ export class Bus {
   /**
    * Hands over the messages of a kind, in the order of the stream, across reconnects, until the signal is aborted.
    * From a place of one's own, messages may come again after a reconnect.
-   * The handler must not throw; it is not waited for.
    */
   async consume(
     kind: MessageKind,
     place: Place,
     signal: AbortSignal,
-    handler: (message: BusMessage) => void,
+    handler: MessageHandler,
   ): Promise<void> {
     while (!signal.aborted) {
       try {
@@ -116,6 +131,33 @@ export class Bus {
     }
   }
 
+  /**
+   * Hands over samples and applied reports of the hosts that fall to this process, those of one host in the order of the
+   * stream, while others who call this on the same bus take the rest. What was handed over and not acknowledged
+   * when a process ends comes again elsewhere.
+   */
+  share({ handlers, ...rest }: ShareOptions): SharedWork {
+    const { sampleAgeMs, appliedAgeMs } = this.#streams;
+    return new SharedWork({
+      ...rest,
+      handlers: {
+        sample: (message) => handlers.sample(asBusMessage(message)),
+        applied: (message) => handlers.applied(asBusMessage(message)),
+      },
+      connection: this.#connection,
+      managed: () => this.#managed,
+      log: this.#options.log,
+      metrics: this.#metrics,
+      keptMs: { sample: sampleAgeMs, applied: appliedAgeMs },
+      now: () => performance.now(),
+    });
+  }
+
+  /** Keeps a refused message for people to look at, within bounds; in the background. */
+  setAside(kind: MessageKind, message: BusMessage, reason: string, text: string): void {
+    this.#aside.keep(kind, message, reason, text);
+  }
+
   async close(): Promise<void> {
     await this.#connection.close();
   }
@@ -124,7 +166,7 @@ export class Bus {
     kind: MessageKind,
     place: Place,
     signal: AbortSignal,
-    handler: (message: BusMessage) => void,
+    handler: MessageHandler,
   ): Promise<void> {
     const connection = this.#connection.current();
     const stream = streams[kind];
@@ -132,7 +174,7 @@ export class Bus {
     const { name } = await manager.consumers.add(stream, consumerConfig(kind, place));
     const consumer = await jetstream(connection).consumers.get(stream, name);
     const messages: ConsumerMessages = await consumer.consume({
-      max_messages: 256,
+      max_messages: PREFETCH,
       abort_on_missing_resource: true,
     });
     const stop = (): void => messages.stop();
@@ -141,7 +183,7 @@ export class Bus {
     // Told to stop while the consumer was being made: no event comes any more.
     if (signal.aborted) stop();
     try {
-      for await (const message of messages) handler(asBusMessage(message));
+      for await (const message of messages) await handler(asBusMessage(message));
     } finally {
       clearInterval(counting);
       signal.removeEventListener("abort", stop);
@@ -162,7 +204,12 @@ export class Bus {
   async #manage(): Promise<void> {
     for (;;) {
       try {
-        await ensureStreams(this.#connection.current());
+        const changed = await ensureStreams(this.#connection.current(), this.#streams);
+        if (changed.length > 0)
+          this.#options.log.info(
+            { event: "streams-changed", streams: changed },
+            `made or changed: ${changed.join(", ")}`,
+          );
         this.#options.readiness.set("streams", true);
         return;
       } catch (error) {
@@ -176,20 +223,6 @@ export class Bus {
       }
     }
   }
-}
-
-function consumerConfig(kind: MessageKind, place: Place): Partial<ConsumerConfig> {
-  const common = { ack_policy: AckPolicy.Explicit, ack_wait: ACK_WAIT_MS * NANOS, max_ack_pending: 4096 };
-  if (typeof place === "string") {
-    return { ...common, durable_name: place, deliver_policy: DeliverPolicy.All };
-  }
-  return {
-    ...common,
-    deliver_policy: DeliverPolicy.LastPerSubject,
-    // The server refuses "last per subject" without one.
-    filter_subject: subjects[kind]("*"),
-    inactive_threshold: ALONE_KEPT_MS * NANOS,
-  };
 }
 
 function asBusMessage(message: JsMsg): BusMessage {

@@ -24,8 +24,24 @@ export function createBusMetrics(registry: Registry, isUp: () => boolean) {
     }),
     backlog: new Gauge({
       name: "kvmgov_bus_backlog_messages",
-      help: "Messages of a kind that wait in their stream or are not worked off yet, as the server counted last",
+      help: "Messages of a kind that wait in their stream for this process or are not worked off yet, as the server counted last",
       labelNames: ["kind"],
+      registers,
+    }),
+    setAside: new Counter({
+      name: "kvmgov_bus_set_aside_total",
+      help: "Refused messages, by kind and by whether they were kept for people to look at: kept, failed, or skipped (one of this host and reason was kept in the last minute)",
+      labelNames: ["kind", "outcome"],
+      registers,
+    }),
+    partitions: new Gauge({
+      name: "kvmgov_partitions",
+      help: "Partitions of the fleet that this process works off",
+      registers,
+    }),
+    members: new Gauge({
+      name: "kvmgov_classifiers",
+      help: "Classifiers that are alive, as this one hears them, itself included",
       registers,
     }),
   };

@@ -1,50 +1,120 @@
 /** JetStream streams and buckets of the contracts; made, and brought up to date, by whoever manages the bus. */
-import { StorageType, RetentionPolicy, DiscardPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { StreamConfig } from "@nats-io/jetstream";
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  jetstream,
+  jetstreamManager,
+} from "@nats-io/jetstream";
+import type { JetStreamManager, StreamConfig } from "@nats-io/jetstream";
 import { Kvm } from "@nats-io/kv";
 import type { KV } from "@nats-io/kv";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { MESSAGE_BYTES_MAX, PLANS_BUCKET, streams, subjects } from "@kvm-governor/policy";
+import {
+  MESSAGE_BYTES_MAX,
+  PLANS_BUCKET,
+  REFUSED_STREAM,
+  allRefusedSubject,
+  allSubjects,
+  streams,
+} from "@kvm-governor/policy";
+import type { StreamSettings } from "./stream-settings.ts";
 
 export type MessageKind = "sample" | "applied" | "host";
+type Config = Partial<StreamConfig> & { name: string };
+
+const PLANS_STREAM = `KV_${PLANS_BUCKET}`;
+/** Messages of one host that are kept. */
+const PER_HOST: Record<MessageKind, number> = { sample: 64, applied: 64, host: 1 };
+/** Refused messages of one host and kind that are kept: one host must not push out what others sent. */
+const REFUSED_PER_HOST = 8;
+const REFUSED_BYTES_MAX = 32 * 1024 * 1024;
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
-/** How long and how many messages of one host are kept: a tick that is older than its plan would live is worthless. */
-const limits: Record<MessageKind, { ageMs: number; perHost: number }> = {
-  sample: { ageMs: 60_000, perHost: 64 },
-  applied: { ageMs: 600_000, perHost: 64 },
-  host: { ageMs: 300_000, perHost: 1 },
-};
+/** A stream exists in a way that cannot be changed in place; the message says what to do. */
+export class StreamMigrationError extends Error {
+  override readonly name = "StreamMigrationError";
+}
 
-/** Largest size of one stream, in bytes: the oldest goes first. */
-const STREAM_BYTES_MAX = 256 * 1024 * 1024;
-
-function streamConfig(kind: MessageKind): Partial<StreamConfig> & { name: string } {
-  return {
-    name: streams[kind],
-    subjects: [subjects[kind]("*")],
+export function streamConfigs(settings: StreamSettings): Config[] {
+  const { sampleAgeMs, appliedAgeMs, hostAgeMs, refusedAgeMs, streamReplicas, streamBytesMax } = settings;
+  const common = {
     // Worth nothing after a restart of the server, so not worth a disk.
     storage: StorageType.Memory,
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.Old,
-    max_age: nanos(limits[kind].ageMs),
-    max_msgs_per_subject: limits[kind].perHost,
-    max_bytes: STREAM_BYTES_MAX,
-    max_msg_size: MESSAGE_BYTES_MAX,
+    num_replicas: streamReplicas,
   };
+  const ages = { sample: sampleAgeMs, applied: appliedAgeMs, host: hostAgeMs };
+  const kinds = (["sample", "applied", "host"] as const).map((kind) => ({
+    ...common,
+    name: streams[kind],
+    subjects: [allSubjects[kind]],
+    max_age: nanos(ages[kind]),
+    max_msgs_per_subject: PER_HOST[kind],
+    max_bytes: streamBytesMax,
+    max_msg_size: MESSAGE_BYTES_MAX,
+  }));
+  const refused = {
+    ...common,
+    name: REFUSED_STREAM,
+    subjects: [allRefusedSubject],
+    max_age: nanos(refusedAgeMs),
+    max_msgs_per_subject: REFUSED_PER_HOST,
+    max_bytes: Math.min(REFUSED_BYTES_MAX, streamBytesMax),
+  };
+  return [...kinds, refused];
 }
 
-/** Makes what is missing and updates what differs. Repeating it changes nothing. */
-export async function ensureStreams(connection: NatsConnection): Promise<void> {
+/**
+ * Makes what is missing and changes what differs, with the messages that are in it. Repeating it changes nothing.
+ * @returns names of the streams that were made or changed
+ * @throws {StreamMigrationError} what exists cannot be changed so
+ */
+export async function ensureStreams(connection: NatsConnection, settings: StreamSettings): Promise<string[]> {
   const manager = await jetstreamManager(connection);
-  const known = new Set(await manager.streams.names().next());
-  for (const kind of ["sample", "applied", "host"] as const) {
-    const config = streamConfig(kind);
-    if (known.has(config.name)) await manager.streams.update(config.name, config);
-    else await manager.streams.add(config);
+  const known = new Map<string, StreamConfig>();
+  for await (const { config } of manager.streams.list()) known.set(config.name, config);
+  const touched: string[] = [];
+  for (const config of streamConfigs(settings)) {
+    const found = known.get(config.name);
+    if (found === undefined) await manager.streams.add(config);
+    else if (!(await update(manager, found, config))) continue;
+    touched.push(config.name);
   }
-  await new Kvm(jetstream(connection)).create(PLANS_BUCKET, { history: 1, storage: StorageType.File });
+  const plans = known.get(PLANS_STREAM);
+  const replicas = settings.streamReplicas;
+  if (plans === undefined) {
+    await new Kvm(jetstream(connection)).create(PLANS_BUCKET, {
+      history: 1,
+      storage: StorageType.File,
+      replicas,
+    });
+    touched.push(PLANS_STREAM);
+  } else if (await update(manager, plans, { name: PLANS_STREAM, num_replicas: replicas })) {
+    touched.push(PLANS_STREAM);
+  }
+  return touched;
+}
+
+async function update(manager: JetStreamManager, found: StreamConfig, wanted: Config): Promise<boolean> {
+  const differs = (Object.keys(wanted) as (keyof StreamConfig)[]).filter(
+    (key) => JSON.stringify(found[key]) !== JSON.stringify(wanted[key]),
+  );
+  if (differs.length === 0) return false;
+  try {
+    await manager.streams.update(wanted.name, { ...found, ...wanted });
+    return true;
+  } catch (cause) {
+    if (!(cause instanceof JetStreamApiError)) throw cause;
+    throw new StreamMigrationError(
+      `stream ${wanted.name} cannot be changed in place (${differs.join(", ")}): ${cause.message}; ` +
+        `remove it ("nats stream rm ${wanted.name}") and it is made anew`,
+      { cause },
+    );
+  }
 }
 
 /** Opens the bucket of plans. @throws {Error} it does not exist yet */
