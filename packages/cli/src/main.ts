@@ -8,6 +8,7 @@ import { demo } from "./commands/demo.ts";
 import { installCommand, uninstallCommand, useCommand, type ReleaseFlags } from "./commands/release.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand } from "./commands/resume.ts";
+import { simulate } from "./commands/simulate.ts";
 import { up } from "./commands/up.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { DEFAULT_PREFIX } from "./release/layout.ts";
@@ -98,6 +99,25 @@ placed("use", "switch to another release that is in place, such as the one befor
 placed("uninstall", "put guests back and remove every release; configuration and state stay")
   .option("--purge", "remove configuration and state as well")
   .action(finish(uninstallCommand));
+
+program
+  .command("simulate")
+  .description("hosts that are not there, on a real NATS: load for the classifiers")
+  .option("--hosts <n>", "how many hosts", "10")
+  .option("--guests <n>", "guests of each", "50")
+  .option("--vcpus <n>", "vCPUs of each guest", "4")
+  .option("--cpus <n>", "CPUs of each host", "64")
+  .option("--seed <n>", "seed of hosts, guests and their load", "1")
+  .option("--seconds <n>", "how long; without it until Ctrl-C")
+  .option("--t-check <ms>", "check period T_check in milliseconds", "1000")
+  .addOption(
+    new Option("--load <kind>", "synthetic, or recorded: the traces in the directory KVMGOV_TRACES_DIR")
+      .choices(["synthetic", "traces"])
+      .default("synthetic"),
+  )
+  .option("--speed <n>", "how much faster than real time the load goes by", "1")
+  .option("--json", "print one JSON line at the end")
+  .action(finish(simulate));
 
 addOperatorCommands(program, finish);
 

@@ -31,7 +31,7 @@ class MemoryPlans implements PlanStore {
     if (this.away) throw new Error("away");
     if (revision !== (this.entry?.revision ?? 0)) throw new PlanConflictError("another revision");
     this.puts++;
-    this.entry = { data: new TextEncoder().encode(JSON.stringify(plan)), revision: revision + 1 };
+    this.entry = { host: "h", data: new TextEncoder().encode(JSON.stringify(plan)), revision: revision + 1 };
     return this.entry.revision;
   }
 
@@ -160,7 +160,7 @@ describe("Ticker", () => {
 
   it("overwrites a published plan that cannot be read", async () => {
     const plans = new MemoryPlans();
-    plans.entry = { data: new TextEncoder().encode("{"), revision: 7 };
+    plans.entry = { host: "h", data: new TextEncoder().encode("{"), revision: 7 };
     const { ticker, metrics } = openTicker(new MemoryStore(), plans);
     await ticker.tick(busy(1));
     expect(plans.plan?.generation).toBe(1);

@@ -1,6 +1,7 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
-import type { Consumer, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
+import type { Consumer, ConsumerMessages, JetStreamClient, JsMsg } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
 import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
 import type { Registry } from "prom-client";
 import { BusConnection } from "./connection.ts";
@@ -64,6 +65,7 @@ export class Bus {
   readonly #metrics: BusMetrics;
   readonly #streams: StreamSettings;
   readonly #aside: SetAside;
+  #client: { connection: NatsConnection; client: JetStreamClient } | undefined;
   #managed: Promise<void> = Promise.resolve();
 
   constructor(options: BusOptions) {
@@ -97,8 +99,7 @@ export class Bus {
    */
   async publish(kind: MessageKind, host: string, value: unknown): Promise<void> {
     try {
-      const client = jetstream(this.#connection.current(), { timeout: PUBLISH_TIMEOUT_MS });
-      await client.publish(subjects[kind](host), JSON.stringify(value));
+      await this.#publisher().publish(subjects[kind](host), JSON.stringify(value));
     } catch (error) {
       this.#metrics.failures.inc({ kind });
       throw error;
@@ -160,6 +161,14 @@ export class Bus {
 
   async close(): Promise<void> {
     await this.#connection.close();
+  }
+
+  /** Made once a connection: a fleet publishes thousands a second. */
+  #publisher(): JetStreamClient {
+    const connection = this.#connection.current();
+    if (this.#client?.connection !== connection)
+      this.#client = { connection, client: jetstream(connection, { timeout: PUBLISH_TIMEOUT_MS }) };
+    return this.#client.client;
   }
 
   async #consumeOnce(

@@ -5,6 +5,8 @@ import type { BusConnection } from "./connection.ts";
 import { openPlans } from "./streams.ts";
 
 export interface PlanEntry {
+  /** Host that the plan is for. */
+  host: string;
   data: Uint8Array;
   revision: number;
 }
@@ -17,6 +19,7 @@ export class PlanConflictError extends Error {
 /** Code of JetStream for "wrong last sequence" (nats-server, errors.json: JSStreamWrongLastSequenceErrF). */
 const WRONG_LAST_SEQUENCE = 10071;
 const RETRY_MS = 500;
+const ALL_HOSTS = ">";
 
 export class Plans {
   readonly #bus: BusConnection;
@@ -32,7 +35,7 @@ export class Plans {
   async get(host: string): Promise<PlanEntry | undefined> {
     const entry = await (await this.#bucket()).get(host);
     if (entry === null || entry.operation !== "PUT") return undefined;
-    return { data: entry.value, revision: entry.revision };
+    return { host, data: entry.value, revision: entry.revision };
   }
 
   /**
@@ -75,6 +78,15 @@ export class Plans {
     }
   }
 
+  /** As {@link watch}, the plans of all hosts. */
+  watchAll(
+    signal: AbortSignal,
+    onPlan: (entry: PlanEntry) => void,
+    away: (error: Error) => void,
+  ): Promise<void> {
+    return this.watch(ALL_HOSTS, signal, onPlan, away);
+  }
+
   /** Ends at a reconnect, so that the watch is made anew: the server's side of it may be lost. */
   async #watchOnce(host: string, signal: AbortSignal, onPlan: (entry: PlanEntry) => void): Promise<void> {
     const watch = await (await this.#bucket()).watch({ key: host });
@@ -89,7 +101,8 @@ export class Plans {
     if (signal.aborted) stop();
     try {
       for await (const entry of watch) {
-        if (entry.operation === "PUT") onPlan({ data: entry.value, revision: entry.revision });
+        if (entry.operation === "PUT")
+          onPlan({ host: entry.key, data: entry.value, revision: entry.revision });
       }
     } finally {
       unlisten();
