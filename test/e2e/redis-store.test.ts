@@ -88,6 +88,16 @@ describeWith(["servers"], "the store in Redis", () => {
       ]);
     });
 
+    it("writes everything again after somebody took away the hash of a guest", async () => {
+      const guests = (count: number) => ({ [uuidOf(1)]: guestState({ count }), [uuidOf(2)]: guestState() });
+      let base = await mustCommit(store, "hole", await store.read("hole"), hostState(1, guests(0)));
+      await redis.del(`kvmgov:{hole}:guest:${uuidOf(1)}`);
+      base = await mustCommit(store, "hole", base, hostState(2, guests(1)));
+      expect((await store.read("hole")).problem?.message).toMatch(/guest/);
+      await mustCommit(store, "hole", base, hostState(3, guests(2)));
+      expect((await store.read("hole")).state).toEqual(hostState(3, guests(2)));
+    });
+
     it("leaves nothing of a guest that departed", async () => {
       const base = await mustCommit(
         store,

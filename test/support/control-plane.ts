@@ -38,10 +38,11 @@ export class ControlPlane {
     });
   }
 
-  static async start(options: Partial<NatsOptions> = {}): Promise<ControlPlane> {
+  /** @param redisConfig more lines for redis.conf */
+  static async start(options: Partial<NatsOptions> = {}, redisConfig = ""): Promise<ControlPlane> {
     const dir = await mkdtemp(join(tmpdir(), "kvmgov-control-plane-"));
     const nats = await startNats({ dir: join(dir, "nats"), ...options });
-    return new ControlPlane(dir, nats, await startRedis({ dir: join(dir, "redis") }));
+    return new ControlPlane(dir, nats, await startRedis({ dir: join(dir, "redis"), config: redisConfig }));
   }
 
   /** A classifier on a free port. `env` is laid over what connects it. */

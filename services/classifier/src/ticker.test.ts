@@ -27,11 +27,11 @@ class MemoryPlans implements PlanStore {
     return this.entry;
   }
 
-  async put(_host: string, plan: unknown, revision: number): Promise<number> {
+  async put(_host: string, plan: string, revision: number): Promise<number> {
     if (this.away) throw new Error("away");
     if (revision !== (this.entry?.revision ?? 0)) throw new PlanConflictError("another revision");
     this.puts++;
-    this.entry = { host: "h", data: new TextEncoder().encode(JSON.stringify(plan)), revision: revision + 1 };
+    this.entry = { host: "h", data: new TextEncoder().encode(plan), revision: revision + 1 };
     return this.entry.revision;
   }
 
@@ -172,7 +172,7 @@ describe("Ticker", () => {
     const { ticker } = openTicker(store, plans);
     await ticker.tick(busy(1));
     const newer = { ...plans.plan, generation: 9 };
-    await plans.put("h", newer, 1);
+    await plans.put("h", JSON.stringify(newer), 1);
     await ticker.tick(busy(2));
     expect(plans.plan).toEqual(newer);
     await ticker.tick(busy(3));

@@ -15,7 +15,8 @@ import type { Store, StoredHost } from "./store/store.ts";
 /** The plans of all hosts, as the bus offers them. */
 export interface PlanStore {
   get(host: string): Promise<PlanEntry | undefined>;
-  put(host: string, plan: unknown, revision: number): Promise<number>;
+  /** @param plan JSON */
+  put(host: string, plan: string, revision: number): Promise<number>;
 }
 
 /** The bus cannot be reached or does not answer: the plan is not published, or perhaps it is. */
@@ -94,7 +95,9 @@ export class Ticker {
         if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
         return "repeated";
       }
-      const result = await store.commit(host, base.stored, decision.next);
+      // Once for both: it is the largest part of a tick's work beside reading the sample.
+      const text = JSON.stringify(decision.plan);
+      const result = await store.commit(host, base.stored, decision.next, text);
       if (result.kind === "conflict") {
         metrics.conflicts.inc();
         this.#bases.delete(host);
@@ -103,7 +106,7 @@ export class Ticker {
       const next: Base = { ...base, stored: result.stored, previous: decision.next };
       this.#bases.set(host, next);
       this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
-      await this.#publish(host, next, decision.plan);
+      await this.#publish(host, next, decision.plan, text);
       return "decided";
     }
     throw new StoreUnavailableError(`host ${host}: ${CONFLICTS_MAX} commits in a row met a conflict`);
@@ -144,7 +147,7 @@ export class Ticker {
   }
 
   /** Puts a plan where the actuators look for it, unless a newer one is there: then somebody else went on. */
-  async #publish(host: string, base: Base, plan: Plan): Promise<void> {
+  async #publish(host: string, base: Base, plan: Plan, text = JSON.stringify(plan)): Promise<void> {
     const { metrics } = this.#options;
     let { revision, published } = base;
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
@@ -156,7 +159,7 @@ export class Ticker {
         return;
       }
       try {
-        base.revision = await this.#options.plans.put(host, plan, revision);
+        base.revision = await this.#options.plans.put(host, text, revision);
         base.published = plan;
         metrics.planPuts.inc({ outcome: "published" });
         return;

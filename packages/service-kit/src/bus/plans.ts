@@ -40,12 +40,13 @@ export class Plans {
 
   /**
    * Writes a host's plan over the revision that was read; 0 where there was none.
+   * @param plan a value, or its JSON as text
    * @returns the new revision
    * @throws {PlanConflictError} the key has another revision by now
    */
   async put(host: string, plan: unknown, revision: number): Promise<number> {
     const kv = await this.#bucket();
-    const data = JSON.stringify(plan);
+    const data = typeof plan === "string" ? plan : JSON.stringify(plan);
     try {
       return revision === 0 ? await kv.create(host, data) : await kv.update(host, data, revision);
     } catch (cause) {

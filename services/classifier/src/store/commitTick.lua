@@ -5,21 +5,25 @@ KEYS[1]            tick hash
 KEYS[2]            set of service guests (LIST_se)
 KEYS[3]            set of scientific guests (LIST_sc)
 KEYS[4 .. 3+C]     hashes of the C guests that changed
-KEYS[4+C ..]       hashes of the guests that departed
+then N             hashes of guests of which only count and usage changed
+then the rest      hashes of the guests that departed
 
 ARGV[1]            token that must be in the store: "<version>:<sequence>" of the tick that was read, "" for none
 ARGV[2]            "reset": delete everything named in KEYS first, whatever its type; "" otherwise
 ARGV[3]            C, the number of changed guests
-ARGV[4 .. 9]       version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none)
+ARGV[4]            N, the number of guests that were only counted
+ARGV[5 .. 11]      version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none, "=" for the one that is
+                   stored), expiresAtUs of the plan ("" for none)
 then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage
+then per counted   count, usage
 then per departed  uuid
 
-Returns            1 committed, 0 the token did not match
+Returns            1 committed, 0 the token did not match, 2 committed, and a hash of a counted guest was not there before
 
 The tick is written last: a script that fails half-way leaves the old token, and the same commit can be repeated.
 ]]
-local TICK_ARGS = 4
-local GUEST_ARGS = 10
+local TICK_ARGS = 5
+local GUEST_ARGS = 12
 local ARGS_PER_GUEST = 8
 
 local token = ""
@@ -38,6 +42,7 @@ if ARGV[2] == "reset" then
 end
 
 local changed = tonumber(ARGV[3])
+local counted = tonumber(ARGV[4])
 local at = GUEST_ARGS
 for index = 1, changed do
   local uuid, class = ARGV[at], ARGV[at + 1]
@@ -51,7 +56,14 @@ for index = 1, changed do
     "since", ARGV[at + 5], "declared", ARGV[at + 6], "usage", ARGV[at + 7])
   at = at + ARGS_PER_GUEST
 end
-for index = 4 + changed, #KEYS do
+local result = 1
+for index = 4 + changed, 3 + changed + counted do
+  if redis.call("HSET", KEYS[index], "count", ARGV[at], "usage", ARGV[at + 1]) ~= 0 then
+    result = 2
+  end
+  at = at + 2
+end
+for index = 4 + changed + counted, #KEYS do
   redis.call("DEL", KEYS[index])
   redis.call("SREM", KEYS[2], ARGV[at])
   redis.call("SREM", KEYS[3], ARGV[at])
@@ -59,10 +71,11 @@ for index = 4 + changed, #KEYS do
 end
 
 redis.call("HSET", KEYS[1], "version", ARGV[TICK_ARGS], "bootId", ARGV[TICK_ARGS + 1],
-  "sequence", ARGV[TICK_ARGS + 2], "wallTimeMs", ARGV[TICK_ARGS + 3], "generation", ARGV[TICK_ARGS + 4])
+  "sequence", ARGV[TICK_ARGS + 2], "wallTimeMs", ARGV[TICK_ARGS + 3], "generation", ARGV[TICK_ARGS + 4],
+  "expiresAtUs", ARGV[TICK_ARGS + 6])
 if ARGV[TICK_ARGS + 5] == "" then
-  redis.call("HDEL", KEYS[1], "plan")
-else
+  redis.call("HDEL", KEYS[1], "plan", "expiresAtUs")
+elseif ARGV[TICK_ARGS + 5] ~= "=" then
   redis.call("HSET", KEYS[1], "plan", ARGV[TICK_ARGS + 5])
 end
-return 1
+return result

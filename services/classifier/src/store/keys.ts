@@ -6,7 +6,7 @@
 /** Set of all hosts that ever had a tick: an index for the API, not part of any host's state. */
 export const HOSTS_KEY = "kvmgov:hosts";
 
-/** Hash of the tick: version, bootId, sequence, wallTimeMs, generation, plan (JSON). */
+/** Hash of the tick: version, bootId, sequence, wallTimeMs, generation, plan (JSON, of the tick that last changed it), expiresAtUs. */
 export const tickKey = (host: string): string => `kvmgov:{${host}}:tick`;
 
 /** Set of UUIDs: LIST_se of the paper. */

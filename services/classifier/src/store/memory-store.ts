@@ -16,7 +16,7 @@ export class MemoryStore implements Store {
     return structuredClone(this.#hosts.get(host) ?? emptyHost);
   }
 
-  async commit(host: string, base: StoredHost, next: HostState): Promise<CommitResult> {
+  async commit(host: string, base: StoredHost, next: HostState, _planText?: string): Promise<CommitResult> {
     const held = this.#hosts.get(host) ?? emptyHost;
     if (held.token !== base.token) return { kind: "conflict" };
     const stored = afterCommit(base, structuredClone(next));

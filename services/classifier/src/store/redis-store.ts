@@ -6,11 +6,22 @@ import type { RedisClient } from "./redis-client.ts";
 import { HOSTS_KEY, guestKey, scientificKey, serviceKey, tickKey } from "./keys.ts";
 import { commitArguments, parseStored, tokenOf, versionOf } from "./stored-fields.ts";
 import type { RawHost } from "./stored-fields.ts";
-import { CorruptStateError, StoreUnavailableError, afterCommit, emptyHost, stateChange } from "./store.ts";
+import {
+  CorruptStateError,
+  StoreUnavailableError,
+  afterCommit,
+  emptyHost,
+  isPlanKept,
+  stateChange,
+} from "./store.ts";
 import type { CommitResult, HostLists, Store, StoredHost } from "./store.ts";
 
 /** A picture is read in two steps; another classifier's commit between them makes a third and fourth necessary. */
 const READ_ATTEMPTS = 20;
+
+/** Answers of the script. */
+const CONFLICT = 0;
+const COMMITTED = 1;
 
 const commitScript = readFileSync(new URL("commitTick.lua", import.meta.url), "utf8");
 
@@ -38,7 +49,7 @@ export class RedisStore implements Store {
     throw new StoreUnavailableError(`state of host ${host} changed under each of ${READ_ATTEMPTS} reads`);
   }
 
-  async commit(host: string, base: StoredHost, next: HostState): Promise<CommitResult> {
+  async commit(host: string, base: StoredHost, next: HostState, planText?: string): Promise<CommitResult> {
     const change = stateChange(base, next);
     const stored = afterCommit(base, next);
     const keys = [
@@ -46,15 +57,19 @@ export class RedisStore implements Store {
       serviceKey(host),
       scientificKey(host),
       ...change.changed.map(({ uuid }) => guestKey(host, uuid)),
+      ...change.counted.map(({ uuid }) => guestKey(host, uuid)),
       ...change.departed.map((uuid) => guestKey(host, uuid)),
     ];
     const mode = base.problem === undefined ? "" : "reset";
-    const args = commitArguments(stored.version, next, change);
+    const args = commitArguments(stored.version, next, change, storedPlan(base, next, planText));
     const done = await answered(async () => {
       if (!this.#indexed.has(host)) await this.#index(host);
       return this.#redis.commitTick(keys.length, ...keys, base.token, mode, ...args);
     });
-    return done === 1 ? { kind: "committed", stored } : { kind: "conflict" };
+    if (done === CONFLICT) return { kind: "conflict" };
+    if (done === COMMITTED) return { kind: "committed", stored };
+    // Somebody took away a guest's hash: as if nothing were known, so that the next commit writes everything.
+    return { kind: "committed", stored: { ...stored, state: undefined } };
   }
 
   async lists(host: string): Promise<HostLists> {
@@ -112,6 +127,13 @@ export class RedisStore implements Store {
     if (replies === null) throw new StoreUnavailableError("Redis gave up the transaction");
     return replies.map(([error, value]) => error ?? value);
   }
+}
+
+/** Text to store; undefined: the plan that is there stays; "": none. */
+function storedPlan(base: StoredHost, next: HostState, planText: string | undefined): string | undefined {
+  if (next.plan === undefined) return "";
+  if (base.problem === undefined && isPlanKept(base.state?.plan, next.plan)) return undefined;
+  return planText ?? JSON.stringify(next.plan);
 }
 
 type Pipeline = ChainableCommander;

@@ -1,7 +1,7 @@
 /** What every store does: one list of cases, run over each implementation. */
 import { describe, expect, it } from "@jest/globals";
-import type { GuestState } from "@kvm-governor/policy";
-import { uuidOf } from "../testing/samples.ts";
+import type { GuestState, HostState, Plan, Reason } from "@kvm-governor/policy";
+import { BOOT, uuidOf } from "../testing/samples.ts";
 import { NASTY_NAME, guestState, hostState } from "../testing/states.ts";
 import type { Store, StoredHost } from "./store.ts";
 
@@ -18,6 +18,35 @@ export async function mustCommit(
   const result = await store.commit(host, base, next);
   if (result.kind !== "committed") throw new Error(`commit on ${host} met a conflict`);
   return result.stored;
+}
+
+/** A plan of one guest, that expires a second after its sample. */
+function planOf(host: string, sequence: number, count: number, reasons: Reason[]): Plan {
+  const { name, class: kind, since } = guestState();
+  const rest = { weight: "baseline", emulatorCpus: "baseline", ioThreadCpus: "baseline", reasons } as const;
+  const vcpus = [{ index: 0, bandwidth: "baseline" as const, cpus: "baseline" as const }];
+  const guest = {
+    uuid: first,
+    name,
+    pid: 1,
+    startTime: 1,
+    class: kind,
+    count,
+    since,
+    vcpus,
+    ...rest,
+    reasons,
+  };
+  return {
+    schema: 1,
+    host,
+    bootId: BOOT,
+    generation: 1,
+    sequence,
+    expiresAtUs: sequence + 1_000_000,
+    preset: "default",
+    guests: [guest],
+  };
 }
 
 /** @param open a store that is empty for the hosts of one test */
@@ -74,6 +103,29 @@ export function describeStore(name: string, open: () => Store): void {
       const after = hostState(2, { [first]: guestState(change) });
       await mustCommit(store, host, base, after);
       expect((await store.read(host)).state).toEqual(after);
+    });
+
+    it("returns the plan as it was published last, also where only its time and counts changed", async () => {
+      const store = fresh();
+      const reasons = [{ code: "known", text: "as before" }];
+      const stateAt = (sequence: number, count: number): HostState => {
+        const guests = { [first]: guestState({ count }) };
+        return hostState(sequence, guests, { plan: planOf(host, sequence, count, reasons) });
+      };
+      let base = await mustCommit(store, host, await store.read(host), stateAt(1, 0));
+      for (const [sequence, count] of [
+        [2, 0],
+        [3, 1],
+        [4, 2],
+      ] as const) {
+        const next = stateAt(sequence, count);
+        base = await mustCommit(store, host, base, next);
+        expect((await store.read(host)).state).toEqual(next);
+      }
+      const renamed = stateAt(5, 2);
+      for (const guest of renamed.plan?.guests ?? []) guest.name = "renamed";
+      await mustCommit(store, host, base, renamed);
+      expect((await store.read(host)).state).toEqual(renamed);
     });
 
     it("refuses what was decided from an older state, and then nothing has changed", async () => {

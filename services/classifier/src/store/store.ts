@@ -1,5 +1,5 @@
 /** Where the lists and counts of all hosts are kept between ticks, whatever keeps them. */
-import type { GuestState, HostState } from "@kvm-governor/policy";
+import type { GuestState, HostState, Plan } from "@kvm-governor/policy";
 
 /** What the store holds of one host, as one consistent picture. */
 export interface StoredHost {
@@ -33,9 +33,10 @@ export interface Store {
   /**
    * Replaces what `base` holds by `next`, atomically, where the store still holds exactly `base`.
    * A conflict changes nothing: read again, decide again.
+   * @param planText JSON of `next.plan`, where the caller has it already
    * @throws {StoreUnavailableError} as in read; the commit may have happened or may still happen, never half
    */
-  commit(host: string, base: StoredHost, next: HostState): Promise<CommitResult>;
+  commit(host: string, base: StoredHost, next: HostState, planText?: string): Promise<CommitResult>;
   /** @throws {StoreUnavailableError} */
   lists(host: string): Promise<HostLists>;
   /** All hosts that ever had a tick, sorted. @throws {StoreUnavailableError} */
@@ -70,6 +71,8 @@ export function afterCommit(base: StoredHost, next: HostState): StoredHost {
 export interface StateChange {
   /** New or different guests; `moved`: the list they are in changes (or is not known). */
   changed: { uuid: string; guest: GuestState; moved: boolean }[];
+  /** Guests of which only count and usage differ: most, at most ticks. */
+  counted: { uuid: string; guest: GuestState }[];
   departed: string[];
 }
 
@@ -77,21 +80,36 @@ export interface StateChange {
 export function stateChange(base: StoredHost, next: HostState): StateChange {
   const before = base.state?.guests ?? {};
   const changed: StateChange["changed"] = [];
+  const counted: StateChange["counted"] = [];
   for (const [uuid, guest] of Object.entries(next.guests)) {
     const old = before[uuid];
-    if (old !== undefined && isSameGuestState(old, guest)) continue;
-    changed.push({ uuid, guest, moved: old?.class !== guest.class });
+    if (old === undefined || !isSameButCounts(old, guest))
+      changed.push({ uuid, guest, moved: old?.class !== guest.class });
+    else if (old.count !== guest.count || old.usage !== guest.usage) counted.push({ uuid, guest });
   }
-  return { changed, departed: base.uuids.filter((uuid) => next.guests[uuid] === undefined) };
+  return { changed, counted, departed: base.uuids.filter((uuid) => next.guests[uuid] === undefined) };
 }
 
-function isSameGuestState(a: GuestState, b: GuestState): boolean {
-  return (
-    a.count === b.count &&
-    a.usage === b.usage &&
-    a.class === b.class &&
-    a.since === b.since &&
-    a.declared === b.declared &&
-    a.name === b.name
-  );
+function isSameButCounts(a: GuestState, b: GuestState): boolean {
+  return a.class === b.class && a.since === b.since && a.declared === b.declared && a.name === b.name;
+}
+
+/**
+ * Whether a stored plan need not be written again: it differs only in what stands beside it in the store (sequence, expiry, counts).
+ * Within a generation no setting changes, and reasons that stay are the same list.
+ */
+export function isPlanKept(before: Plan | undefined, next: Plan | undefined): boolean {
+  if (before === undefined || next === undefined) return false;
+  if (before.generation !== next.generation || before.bootId !== next.bootId) return false;
+  if (before.guests.length !== next.guests.length) return false;
+  return next.guests.every((guest, at) => {
+    const old = before.guests[at];
+    return (
+      old !== undefined &&
+      old.uuid === guest.uuid &&
+      old.reasons === guest.reasons &&
+      old.name === guest.name &&
+      old.slaCores === guest.slaCores
+    );
+  });
 }

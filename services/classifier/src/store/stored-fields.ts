@@ -7,7 +7,7 @@ import {
   parseContract,
   planSchema,
 } from "@kvm-governor/policy";
-import type { HostState } from "@kvm-governor/policy";
+import type { HostState, Plan } from "@kvm-governor/policy";
 import { CorruptStateError } from "./store.ts";
 import type { StateChange } from "./store.ts";
 
@@ -72,7 +72,7 @@ function parseState(host: string, { tick, service, scientific, guests }: RawHost
       parsed[uuid] = guest;
     }
   }
-  const plan = tick["plan"];
+  const plan = parsePlan(tick, parsed);
   return checkContract(
     hostStateSchema,
     {
@@ -81,10 +81,26 @@ function parseState(host: string, { tick, service, scientific, guests }: RawHost
       wallTimeMs: toNumber(tick["wallTimeMs"]),
       generation: toNumber(tick["generation"]),
       guests: parsed,
-      ...(plan === undefined ? {} : { plan: parseContract(planSchema, plan, "plan") }),
+      ...(plan === undefined ? {} : { plan }),
     },
     "tick",
   );
+}
+
+/** The plan as it was last published: what changes at every tick stands in other fields than the plan's own. */
+function parsePlan(tick: RawHost["tick"], guests: HostState["guests"]): Plan | undefined {
+  const text = tick["plan"];
+  if (text === undefined) return undefined;
+  const plan = parseContract(planSchema, text, "plan");
+  const sequence = Number(tick["sequence"]);
+  const expiresAtUs = Number(tick["expiresAtUs"]);
+  // NaN: written by a version that always wrote all of it.
+  if (plan.sequence === sequence || Number.isNaN(expiresAtUs)) return plan;
+  const counted = plan.guests.map((guest) => {
+    const { count, since } = guests[guest.uuid] ?? guest;
+    return { ...guest, count, since };
+  });
+  return { ...plan, sequence, expiresAtUs, guests: counted };
 }
 
 function parseGuest(
@@ -114,21 +130,32 @@ function toNumber(text: string | undefined): number | string | undefined {
   return Number.isNaN(value) ? text : value;
 }
 
+/** In place of a plan: the one that is stored stays. */
+const KEEP_PLAN = "=";
+
 /** ARGV of `commitTick.lua` after the token and the mode. */
-export function commitArguments(version: number, next: HostState, change: StateChange): (string | number)[] {
+export function commitArguments(
+  version: number,
+  next: HostState,
+  change: StateChange,
+  planText: string | undefined,
+): (string | number)[] {
   const args: (string | number)[] = [
     change.changed.length,
+    change.counted.length,
     version,
     next.bootId,
     next.sequence,
     next.wallTimeMs,
     next.generation,
-    next.plan === undefined ? "" : JSON.stringify(next.plan),
+    planText ?? KEEP_PLAN,
+    next.plan?.expiresAtUs ?? "",
   ];
   for (const { uuid, guest, moved } of change.changed) {
     args.push(uuid, guest.class, moved ? "moved" : "", guest.name);
     args.push(guest.count, guest.since, guest.declared, guest.usage);
   }
+  for (const { guest } of change.counted) args.push(guest.count, guest.usage);
   args.push(...change.departed);
   return args;
 }
