@@ -16,6 +16,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMON = [
   "packages/service-kit/src/common-config.ts",
   "packages/service-kit/src/tls-files.ts",
+  "packages/service-kit/src/bus/stream-settings.ts",
   "packages/policy/src/settings.ts",
 ];
 

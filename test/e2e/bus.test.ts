@@ -11,8 +11,12 @@ import {
   Readiness,
   connectBus,
   createLogger,
+  streamSettingsSchema,
 } from "@kvm-governor/service-kit";
-import type { Bus, BusMessage } from "@kvm-governor/service-kit";
+import type { Bus, BusMessage, StreamSettings } from "@kvm-governor/service-kit";
+import { StorageType, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Kvm } from "@nats-io/kv";
+import { connect } from "@nats-io/transport-node";
 import { Registry } from "prom-client";
 
 type Nats = Awaited<ReturnType<typeof startNats>>;
@@ -32,15 +36,23 @@ interface Side {
   readiness: Readiness;
 }
 
-function side(name: string, options: { manage?: boolean; url?: string; password?: string } = {}): Side {
+interface SideOptions {
+  manage?: boolean;
+  url?: string;
+  password?: string;
+  streams?: StreamSettings;
+}
+
+function side(name: string, options: SideOptions = {}): Side {
   const readiness = new Readiness();
-  const { url = nats.url, password = nats.password, manage = false } = options;
+  const { url = nats.url, password = nats.password, manage = false, streams } = options;
   const bus = connectBus({
     url,
     user: nats.user,
     password,
     name,
     manage,
+    ...(streams !== undefined && { streams }),
     log,
     readiness,
     registry: new Registry(),
@@ -153,6 +165,55 @@ describe("bus", () => {
     const { bus, readiness } = side("stranger", { password: "wrong" });
     await until("refused", () => /authori[sz]ation/i.test(readiness.parts()["nats"]?.detail ?? ""));
     await expect(bus.publish("sample", "h1", {})).rejects.toThrow(BusAwayError);
+  });
+
+  it("brings streams and bucket up to date as they are configured, with what is in them", async () => {
+    const admin = await connect({ servers: nats.url, user: nats.user, pass: nats.password });
+    const manager = await jetstreamManager(admin);
+    // As version 0.1 made them.
+    for (const name of await manager.streams.names().next()) await manager.streams.delete(name);
+    await manager.streams.add({
+      name: "KVMGOV_SAMPLE",
+      subjects: ["kvmgov.v1.sample.*"],
+      storage: StorageType.Memory,
+      max_age: 60e9,
+      max_msgs_per_subject: 64,
+      max_bytes: 16 * 1024 * 1024,
+    });
+    await new Kvm(jetstream(admin)).create("plans", { history: 1, storage: StorageType.File });
+    await jetstream(admin).publish("kvmgov.v1.sample.h1", '"from a host of version 0.1"');
+    await (await new Kvm(jetstream(admin)).open("plans")).put("h1", '{"generation":5}');
+
+    const settings = streamSettingsSchema.parse({ sampleAgeMs: 30_000, streamBytesMax: 8 * 1024 * 1024 });
+    const { bus, readiness } = side("classifier", { manage: true, streams: settings });
+    await until("managed", () => readiness.parts()["streams"]?.ok === true);
+    await published(bus, "h2", "with a partition");
+    const { config, state } = await manager.streams.info("KVMGOV_SAMPLE");
+    expect(config).toMatchObject({
+      subjects: ["kvmgov.v1.sample.>"],
+      max_age: 30e9,
+      max_bytes: 8 * 1024 * 1024,
+      num_replicas: 1,
+    });
+    expect(state.messages).toBe(2);
+    expect((await manager.streams.info("KVMGOV_REFUSED")).config.max_msgs_per_subject).toBe(8);
+    expect(text((await bus.plans.get("h1"))?.data ?? new Uint8Array())).toBe('{"generation":5}');
+
+    // What cannot be done in place is said, with the way out, and is not done.
+    await manager.streams.delete("KVMGOV_APPLIED");
+    await manager.streams.add({
+      name: "KVMGOV_APPLIED",
+      subjects: ["kvmgov.v1.applied.>"],
+      storage: StorageType.File,
+    });
+    const { readiness: other } = side("another classifier", { manage: true, streams: settings });
+    const detail = (): string => other.parts()["streams"]?.detail ?? "";
+    await until("refused", () => /KVMGOV_APPLIED cannot be changed in place \(storage/.test(detail()));
+    expect(detail()).toMatch(/nats stream rm KVMGOV_APPLIED/);
+    expect((await manager.streams.info("KVMGOV_APPLIED")).config.storage).toBe("file");
+    await manager.streams.delete("KVMGOV_APPLIED");
+    await until("made anew", () => other.parts()["streams"]?.ok === true);
+    await admin.close();
   });
 
   it("comes back after the server was killed, frozen and started again", async () => {

@@ -2,7 +2,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { REFUSED_STREAM, refusedSubject } from "@kvm-governor/policy";
 import type { Applied, Host, Sample } from "@kvm-governor/policy";
+import { jetstreamManager } from "@nats-io/jetstream";
+import type { StoredMsg } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { BOOT, guestSample, sampleOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
 import { NASTY_NAME } from "../../services/classifier/src/testing/states.ts";
@@ -156,10 +159,10 @@ describeWith(["servers"], "classifier", () => {
 
     const cases: [string, string, () => string][] = [
       ["no JSON", "not-json", () => "{ never closed"],
-      ["deep nesting", "not-json", () => "[".repeat(nearlyTooLong)],
+      ["deep nesting", "too-deep", () => "[".repeat(nearlyTooLong)],
       [
         "deep nesting, closed",
-        "invalid",
+        "too-deep",
         () => "[".repeat(nearlyTooLong / 2) + "]".repeat(nearlyTooLong / 2),
       ],
       [
@@ -167,6 +170,7 @@ describeWith(["servers"], "classifier", () => {
         "invalid",
         () => JSON.stringify({ ...good(1), guests: Array.from({ length: 500_000 }, () => 1) }),
       ],
+      ["a later version", "newer-version", () => JSON.stringify({ ...good(1), schema: 2 })],
       ["a field of another type", "invalid", () => JSON.stringify({ ...good(1), sequence: "now" })],
       ["a negative run", "invalid", () => JSON.stringify(sampleAt(host, 1, -1))],
       ["another host's sample", "wrong-host", () => JSON.stringify(sampleAt("busy", 99, 1))],
@@ -194,6 +198,37 @@ describeWith(["servers"], "classifier", () => {
         );
       },
     );
+
+    it("each reason is set aside once, as it came, for people to look at", async () => {
+      const connection = await connect({
+        servers: plane.nats.url,
+        user: plane.nats.user,
+        pass: plane.nats.password,
+      });
+      const manager = await jetstreamManager(connection);
+      const { state } = await manager.streams.info(REFUSED_STREAM);
+      const kept = new Map<string, StoredMsg>();
+      for (let seq = state.first_seq; seq <= state.last_seq; seq++) {
+        const message = await manager.streams.getMessage(REFUSED_STREAM, { seq });
+        if (message?.subject === refusedSubject("sample", host))
+          kept.set(message.header.get("Kvmgov-Reason"), message);
+      }
+      await connection.close();
+      expect([...kept.keys()].sort()).toEqual([...new Set(cases.map(([, reason]) => reason))].sort());
+      const first = kept.get("not-json");
+      expect(first?.string()).toBe("{ never closed");
+      expect(first?.header.get("Kvmgov-Text")).toMatch(/sample on kvmgov\.v1\.sample\.bad: is not JSON/);
+      expect(first?.header.get("Kvmgov-Bytes")).toBe("14");
+      const long = kept.get("too-deep");
+      expect(long?.data).toHaveLength(64 * 1024);
+      expect(long?.header.get("Kvmgov-Bytes")).toBe(String(nearlyTooLong));
+      expect(await classifier.metric('kvmgov_bus_set_aside_total{kind="sample",outcome="kept"}')).toBe(
+        kept.size,
+      );
+      expect(await classifier.metric('kvmgov_bus_set_aside_total{kind="sample",outcome="skipped"}')).toBe(
+        cases.length - kept.size,
+      );
+    });
 
     it("more than NATS takes never arrives", async () => {
       const message = { ...good(90), pad: "x".repeat(1024 * 1024) };

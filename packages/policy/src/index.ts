@@ -2,6 +2,7 @@
 export * from "./contracts/applied.ts";
 export * from "./contracts/fields.ts";
 export * from "./contracts/host.ts";
+export { DEPTH_MAX } from "./contracts/json-bounds.ts";
 export * from "./contracts/parse.ts";
 export * from "./contracts/plan.ts";
 export * from "./contracts/recording.ts";

@@ -18,7 +18,8 @@ async function classifier(): Promise<
   (path: string) => Promise<{ status: number; body: Record<string, unknown> }>
 > {
   const store = new MemoryStore();
-  const memory = { views: new Views(() => 5000), history: new History(() => 5000) };
+  const history = new History(() => 5000);
+  const memory = { views: new Views(() => 5000), history, isPageAllowed: () => true };
   const sample = sampleOf("h1", 1, [guestSample(1, { run: 0.5, name: NAME })]);
   const decision = decide(undefined, sample, settingsSchema.parse({}));
   if (decision.kind !== "decided") throw new Error("not decided");

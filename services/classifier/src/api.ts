@@ -25,9 +25,11 @@ class ApiError extends Error {
 export interface Memory {
   views: Views;
   history: Pick<History, "of">;
+  /** Whether a host may register a page at this host name or address. */
+  isPageAllowed: (hostname: string) => boolean;
 }
 
-export function addApi(app: App, store: Store, { views, history }: Memory): void {
+export function addApi(app: App, store: Store, { views, history, isPageAllowed }: Memory): void {
   const get = (path: string, answer: (parameters: Record<string, string>) => Promise<unknown>): void => {
     app.get(path, async (request, response) => {
       try {
@@ -39,7 +41,9 @@ export function addApi(app: App, store: Store, { views, history }: Memory): void
       }
     });
   };
-  get("/api/v1/prometheus/targets", async () => prometheusTargets(views.entries(), Date.now()));
+  get("/api/v1/prometheus/targets", async () =>
+    prometheusTargets(views.entries(), Date.now(), isPageAllowed),
+  );
   get("/api/v1/hosts", () => hostsPage(store, views));
   get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, store, views)));
   get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) =>

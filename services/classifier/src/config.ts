@@ -12,6 +12,7 @@ import {
 import type { StreamSettings } from "@kvm-governor/service-kit";
 import { z } from "zod";
 import { redisShape } from "./store/redis-config.ts";
+import { NetworkError, allowedPages } from "./allowed-pages.ts";
 
 export const configSchema = z.strictObject({
   ...serviceShape,
@@ -21,6 +22,8 @@ export const configSchema = z.strictObject({
   /** A classifier that is silent for this long, in milliseconds, is dead: the others take its hosts over. */
   silenceMs: z.int().min(200).max(60_000).default(1000),
   ...streamShape,
+  /** Where hosts' metrics pages may be for service discovery to list them: networks, addresses, patterns of host names; absent: anywhere. */
+  discoveryNetworks: z.array(z.string()).optional(),
   /** The keys of the settings stand at the top level: `alpha`, `beta`, `preset`, ... */
   ...settingsSchema.shape,
 });
@@ -29,6 +32,7 @@ type FlatConfig = z.output<typeof configSchema>;
 export interface ClassifierConfig extends Omit<FlatConfig, keyof Settings> {
   settings: Settings;
   streams: StreamSettings;
+  isPageAllowed: (hostname: string) => boolean;
 }
 
 /**
@@ -48,5 +52,19 @@ export function readConfig(
       `configuration: planTtlMs: ${settings.planTtlMs} is less than two check periods of ${settings.checkPeriodMs} ms: one late sample would end every plan`,
     );
   }
-  return { ...config, settings, streams: streamSettingsSchema.parse(config) };
+  return {
+    ...config,
+    settings,
+    streams: streamSettingsSchema.parse(config),
+    isPageAllowed: pagesOf(config.discoveryNetworks),
+  };
+}
+
+function pagesOf(networks: readonly string[] | undefined): ClassifierConfig["isPageAllowed"] {
+  try {
+    return allowedPages(networks);
+  } catch (cause) {
+    if (!(cause instanceof NetworkError)) throw cause;
+    throw new ConfigError(`configuration: discoveryNetworks: ${cause.message}`, { cause });
+  }
 }

@@ -22,12 +22,12 @@ function host(id: string, metrics: Record<string, string>, ageMs = 0): [string, 
 }
 
 const addresses = (...hosts: [string, HostView][]): string[] =>
-  prometheusTargets(hosts, NOW).flatMap(({ targets }) => targets);
+  prometheusTargets(hosts, NOW, () => true).flatMap(({ targets }) => targets);
 
 describe("prometheusTargets", () => {
   it("lists collector and actuator of each host, with what Prometheus may relabel", () => {
     const metrics = { collector: "http://h1.example:9471", actuator: "https://h1.example/metrics" };
-    expect(prometheusTargets([host("h1", metrics)], NOW)).toEqual([
+    expect(prometheusTargets([host("h1", metrics)], NOW, () => true)).toEqual([
       {
         targets: ["h1.example:9471"],
         labels: {
@@ -45,11 +45,24 @@ describe("prometheusTargets", () => {
     ]);
   });
 
+  it("leaves out what is not allowed, and says so", () => {
+    const pages = host("h1", { collector: "http://10.0.0.1:1", actuator: "http://[fd00::1]:2" });
+    let refused = 0;
+    const targets = prometheusTargets(
+      [pages],
+      NOW,
+      (name) => name === "10.0.0.1",
+      () => refused++,
+    );
+    expect(targets.flatMap((target) => target.targets)).toEqual(["10.0.0.1:1"]);
+    expect(refused).toBe(1);
+  });
+
   it("keeps a silent host for an hour, so that its absence is told, and then lets it go", () => {
     const metrics = { collector: "http://h:1" };
     expect(addresses(host("h1", metrics, 3_600_000))).toEqual(["h:1"]);
     expect(addresses(host("h1", metrics, 3_600_001))).toEqual([]);
-    expect(prometheusTargets([["h1", {}]], NOW)).toEqual([]);
+    expect(prometheusTargets([["h1", {}]], NOW, () => true)).toEqual([]);
   });
 
   it("orders hosts, so that a refresh changes nothing that did not change", () => {

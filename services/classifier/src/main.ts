@@ -18,6 +18,7 @@ import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
+import { exposeRefusedPages } from "./discovery.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
 import { History } from "./history.ts";
 import { createMetrics } from "./metrics.ts";
@@ -65,6 +66,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   const views = new Views(Date.now);
   const history = new History(Date.now);
   registerGuestMetrics(registry, views, log);
+  exposeRefusedPages(registry, views, config.isPageAllowed);
   const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
   const ticker = new Ticker({
@@ -88,7 +90,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     readiness,
     log,
     links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
-    routes: (app) => addApi(app, store, { views, history }),
+    routes: (app) => addApi(app, store, { views, history, isPageAllowed: config.isPageAllowed }),
   });
 
   const now = (): number => performance.now();

@@ -1,14 +1,22 @@
 /** Messages that cannot be worked off: told apart by reason, counted, logged, never again asked for. */
 import type { z } from "zod";
-import { ContractError, MESSAGE_BYTES_MAX, parseContract } from "@kvm-governor/policy";
+import {
+  ContractDepthError,
+  ContractError,
+  ContractVersionError,
+  MESSAGE_BYTES_MAX,
+  parseContract,
+} from "@kvm-governor/policy";
 import type { BusMessage, Logger, MessageKind } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 
 /**
- * `oversized`: more than a message may hold; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
+ * `oversized`: more than a message may hold; `too-deep`: nested deeper than any contract; `newer-version`: of a later major version
+ * of the contracts, this program must be upgraded; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
  * speaks for another host than its subject; `failed`: it could be read and not decided on (a defect of ours).
  */
-export type RefusalReason = "oversized" | "not-json" | "invalid" | "wrong-host" | "failed";
+export type RefusalReason =
+  "oversized" | "too-deep" | "newer-version" | "not-json" | "invalid" | "wrong-host" | "failed";
 
 /** A message was refused. The message names kind, subject and field. */
 export class MessageRefusedError extends Error {
@@ -48,6 +56,8 @@ export function readMessage<T extends { host: string }>(
 
 function reasonOf(data: Uint8Array, error: ContractError): RefusalReason {
   if (data.length > MESSAGE_BYTES_MAX) return "oversized";
+  if (error instanceof ContractDepthError) return "too-deep";
+  if (error instanceof ContractVersionError) return "newer-version";
   return error.cause instanceof SyntaxError ? "not-json" : "invalid";
 }
 

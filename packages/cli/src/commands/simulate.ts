@@ -1,4 +1,5 @@
 /** `kvmgov simulate`: hosts that are not there, on a real bus: for load tests of the control plane. */
+import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Readiness, connectBus, createLogger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
@@ -33,7 +34,11 @@ const CONNECT_MS_MAX = 10_000;
 /** @returns 0; 1 where no plan came, or something failed */
 export async function simulate(flags: SimulateFlags): Promise<number> {
   const settings = readFlags(flags);
-  const hosts = makeHosts({ ...settings, series: seriesOf(flags.load, settings.seed) });
+  const hosts = makeHosts({
+    ...settings,
+    boot: randomInt(2 ** 32),
+    series: seriesOf(flags.load, settings.seed),
+  });
   const bus = openBus();
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();

@@ -79,12 +79,22 @@ export class SimFleet {
       (entry) => this.#onPlan(entry),
       (error) => this.#failed(error),
     );
+    this.resume();
+  }
+
+  /** Sends no further samples; plans are still obeyed. */
+  pause(): void {
+    clearInterval(this.#timer);
+  }
+
+  resume(): void {
+    clearInterval(this.#timer);
     this.#ticks = Math.ceil(this.#elapsedMs() / this.#spacingMs());
     this.#timer = setInterval(() => this.#sendDue(), TIMER_MS);
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.pause();
     this.#stop.abort();
     await this.#watching;
   }
@@ -159,6 +169,8 @@ export class SimFleet {
     if (state === undefined) return;
     try {
       const head = readPlanHead(data);
+      // What an earlier simulation left behind.
+      if (head.bootId !== state.host.bootId) return;
       this.counts.plansReceived++;
       if (head.sequence === state.sequence) this.latencies.add(performance.now() - state.sentMs);
       const verdict = state.host.obey(head, this.#nowUs(), () =>

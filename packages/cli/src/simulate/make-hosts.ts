@@ -11,20 +11,17 @@ export interface HostsOptions {
   seed: number;
   speed: number;
   series: readonly Series[];
-  /** Begins the ids of the hosts. */
-  prefix?: string;
+  /** Number of the boot, 0 to 2^32 - 1: hosts that are simulated again have booted anew. */
+  boot?: number;
 }
 
 export function makeHosts(options: HostsOptions): SimHost[] {
-  const { hosts, guests, vcpus, cpus, seed, speed, series, prefix = "sim" } = options;
-  const boots = seededRandom(seed);
+  const { hosts, guests, vcpus, cpus, seed, speed, series, boot = 0 } = options;
+  const bootHex = boot.toString(16).padStart(8, "0");
   return Array.from({ length: hosts }, (_, n) => {
-    const boot = Math.floor(boots() * 2 ** 32)
-      .toString(16)
-      .padStart(8, "0");
     return new SimHost({
-      id: `${prefix}-${seed}-${n}`,
-      bootId: `${boot}-0000-4000-8000-${String(n).padStart(12, "0")}`,
+      id: `sim-${seed}-${n}`,
+      bootId: `${bootHex}-0000-4000-8000-${String(n).padStart(12, "0")}`,
       guests,
       vcpus,
       cpus,

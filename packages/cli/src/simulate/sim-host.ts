@@ -36,9 +36,10 @@ export interface PlanHead {
   generation: number;
   sequence: number;
   expiresAtUs: number;
+  bootId: string;
 }
 
-export type Verdict = "followed" | "renewed" | "older" | "expired";
+export type Verdict = "followed" | "renewed" | "older" | "expired" | "other-boot";
 
 const TOPOLOGY_CORES_A_CACHE = 8;
 
@@ -58,6 +59,10 @@ export class SimHost {
     this.#guests = Array.from({ length: options.guests }, (_, n) => this.#makeGuest(n));
   }
 
+  get bootId(): string {
+    return this.#options.bootId;
+  }
+
   /** Generation of the plan in force; undefined: all guests are at their baseline. */
   get generation(): number | undefined {
     return this.#plan?.head.generation;
@@ -73,6 +78,7 @@ export class SimHost {
   /** What a plan changes here, judged as an actuator does. `read` gives the guests, which a renewal does not need. */
   obey(head: PlanHead, nowUs: number, read: () => Plan): Verdict {
     const last = this.#last;
+    if (head.bootId !== this.#options.bootId) return "other-boot";
     if (head.expiresAtUs <= nowUs) return "expired";
     if (last !== undefined && (head.generation < last.generation || head.sequence < last.sequence))
       return "older";

@@ -6,7 +6,15 @@ import { planArbitrary, sampleArbitrary } from "../testing/arbitraries.ts";
 import { hostStateSchema } from "../state.ts";
 import { appliedSchema } from "./applied.ts";
 import { hostSchema } from "./host.ts";
-import { checkContract, ContractError, MESSAGE_BYTES_MAX, parseContract } from "./parse.ts";
+import { DEPTH_MAX } from "./json-bounds.ts";
+import {
+  checkContract,
+  ContractDepthError,
+  ContractError,
+  ContractVersionError,
+  MESSAGE_BYTES_MAX,
+  parseContract,
+} from "./parse.ts";
 import { planSchema } from "./plan.ts";
 import { sampleSchema } from "./sample.ts";
 
@@ -97,8 +105,40 @@ describe("parseContract", () => {
     expect(error.message).toBe(`${SOURCE}: is 1048577 bytes long, at most 1048576 are accepted`);
   });
 
+  it("counts bytes, not characters", () => {
+    const error = thrown(() => parseContract(sampleSchema, "ä".repeat(MESSAGE_BYTES_MAX / 2 + 1), SOURCE));
+    expect(error.message).toBe(`${SOURCE}: is 1048578 bytes long, at most 1048576 are accepted`);
+  });
+
+  it.each([
+    ["arrays", (depth: number) => "[".repeat(depth) + "]".repeat(depth)],
+    ["objects", (depth: number) => '{"a":'.repeat(depth) + "1" + "}".repeat(depth)],
+    ["both, with space and strings between", (depth: number) => '[ "]}\\"]" , '.repeat(depth)],
+  ])("refuses %s that are too deep, before it reads them", (_what, text) => {
+    const deep = thrown(() => parseContract(sampleSchema, text(DEPTH_MAX + 1), SOURCE));
+    expect(deep).toBeInstanceOf(ContractDepthError);
+    expect(deep.message).toBe(`${SOURCE}: is nested more than 32 deep`);
+    const flat = thrown(() => parseContract(sampleSchema, text(DEPTH_MAX), SOURCE));
+    expect(flat).not.toBeInstanceOf(ContractDepthError);
+  });
+
+  it("takes brackets in strings for what they are", () => {
+    const sample = mutable();
+    const name = `${"[{".repeat(400)}"\\`;
+    (sample.guests[0] as Record<string, unknown>)["name"] = name;
+    expect(parseContract(sampleSchema, JSON.stringify(sample), SOURCE).guests[0]?.name).toBe(name);
+  });
+
+  it("names a later version, and does not look at its fields", () => {
+    const error = thrown(() => parseContract(sampleSchema, '{"schema":2,"guests":"elsewhere"}', SOURCE));
+    expect(error).toBeInstanceOf(ContractVersionError);
+    expect(error.message).toBe(
+      `${SOURCE}: schema: is version 2 of the contracts, this program knows 1: it must be upgraded first`,
+    );
+  });
+
   it("says what is not JSON, and keeps the cause", () => {
-    for (const text of ["", "{", "\u0000", "[".repeat(500_000), "nul"]) {
+    for (const text of ["", "{", "\u0000", "[".repeat(DEPTH_MAX), "nul"]) {
       const error = thrown(() => parseContract(sampleSchema, text, SOURCE));
       expect(error.message).toContain(`${SOURCE}: is not JSON: `);
       expect(error.cause).toBeInstanceOf(SyntaxError);

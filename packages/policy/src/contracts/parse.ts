@@ -3,6 +3,8 @@
  * {@link ContractError} that names what was read and which field of it is wrong.
  */
 import type { z } from "zod";
+import { CONTRACT_VERSION } from "./fields.ts";
+import { DEPTH_MAX, isTooDeep } from "./json-bounds.ts";
 
 /** Largest message accepted, in bytes: the default `max_payload` of nats-server. */
 export const MESSAGE_BYTES_MAX = 1024 * 1024;
@@ -19,27 +21,52 @@ export class ContractError extends Error {
   }
 }
 
+/** Nested deeper than any contract is: refused before it is parsed, which would take long. */
+export class ContractDepthError extends ContractError {}
+
+/**
+ * A message of a later major version of the contracts, whose fields may mean something else. Within a version, fields are only ever
+ * added: those that are not known are passed over, so that senders and receivers can be upgraded in any order.
+ */
+export class ContractVersionError extends ContractError {}
+
 /**
  * Parses JSON text or UTF-8 bytes and checks it against a contract.
  * @param what names the source in errors, e.g. `sample on kvmgov.v1.sample.h1`
- * @throws {ContractError} oversized, not JSON, or a field is missing or wrong
+ * @throws {ContractError} oversized, too deep, of a later version, not JSON, or a field is missing or wrong
  */
 export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Array, what: string): T {
-  if (input.length > MESSAGE_BYTES_MAX) {
+  const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
+  if (bytes.length > MESSAGE_BYTES_MAX) {
     throw new ContractError(
       what,
       "",
-      `is ${input.length} bytes long, at most ${MESSAGE_BYTES_MAX} are accepted`,
+      `is ${bytes.length} bytes long, at most ${MESSAGE_BYTES_MAX} are accepted`,
     );
   }
-  const text = typeof input === "string" ? input : new TextDecoder().decode(input);
+  if (isTooDeep(bytes)) throw new ContractDepthError(what, "", `is nested more than ${DEPTH_MAX} deep`);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(typeof input === "string" ? input : decoder.decode(input));
   } catch (cause) {
     throw new ContractError(what, "", `is not JSON: ${(cause as Error).message}`, { cause });
   }
+  checkVersion(value, what);
   return checkContract(schema, value, what);
+}
+
+const decoder = new TextDecoder();
+
+/** Said before fields are looked at: what a later version says of them is not known here. */
+function checkVersion(value: unknown, what: string): void {
+  const version = typeof value === "object" && value !== null && "schema" in value ? value.schema : undefined;
+  if (typeof version === "number" && version > CONTRACT_VERSION) {
+    throw new ContractVersionError(
+      what,
+      "schema",
+      `is version ${version} of the contracts, this program knows ${CONTRACT_VERSION}: it must be upgraded first`,
+    );
+  }
 }
 
 /**

@@ -33,6 +33,9 @@ const REFUSED_BYTES_MAX = 32 * 1024 * 1024;
 
 const nanos = (ms: number): number => ms * 1_000_000;
 
+/** Not made use of; the server refuses one that is longer than messages are kept. */
+const duplicateWindow = (ageMs: number): number => nanos(Math.min(ageMs, 10_000));
+
 /** A stream exists in a way that cannot be changed in place; the message says what to do. */
 export class StreamMigrationError extends Error {
   override readonly name = "StreamMigrationError";
@@ -53,6 +56,7 @@ export function streamConfigs(settings: StreamSettings): Config[] {
     name: streams[kind],
     subjects: [allSubjects[kind]],
     max_age: nanos(ages[kind]),
+    duplicate_window: duplicateWindow(ages[kind]),
     max_msgs_per_subject: PER_HOST[kind],
     max_bytes: streamBytesMax,
     max_msg_size: MESSAGE_BYTES_MAX,
@@ -62,6 +66,7 @@ export function streamConfigs(settings: StreamSettings): Config[] {
     name: REFUSED_STREAM,
     subjects: [allRefusedSubject],
     max_age: nanos(refusedAgeMs),
+    duplicate_window: duplicateWindow(refusedAgeMs),
     max_msgs_per_subject: REFUSED_PER_HOST,
     max_bytes: Math.min(REFUSED_BYTES_MAX, streamBytesMax),
   };
