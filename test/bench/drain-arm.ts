@@ -4,11 +4,14 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { readPlanHead } from "../../packages/cli/src/simulate/plan-head.ts";
-import { ClassifierArm } from "./classifier-arm.ts";
+import { ClassifierArm, rssMbOf } from "./classifier-arm.ts";
 import type { Figures } from "./harness.ts";
 
-const SAMPLES_A_HOST = 3;
-const LIMIT_MS = 60_000;
+const SAMPLES = 900;
+/** The stream keeps 64 of a host. */
+const SAMPLES_A_HOST_MAX = 60;
+const LIMIT_MS = 120_000;
+const SENT_AT_ONCE = 50;
 
 export class DrainArm extends ClassifierArm {
   #atMs = 0;
@@ -29,15 +32,20 @@ export class DrainArm extends ClassifierArm {
     const [classifier] = this.running;
     if (classifier === undefined) throw new Error("not set up");
     classifier.signal("SIGSTOP");
-    for (let n = 0; n < SAMPLES_A_HOST; n++) await this.#publish();
+    const each = Math.min(SAMPLES_A_HOST_MAX, Math.ceil(SAMPLES / this.hosts.length));
+    for (let n = 0; n < each; n++) await this.#publish();
     const from = this.spent();
     const fromMs = performance.now();
     classifier.signal("SIGCONT");
     await this.#allPlanned(fromMs);
     const seconds = (performance.now() - fromMs) / 1000;
     const to = this.spent();
-    const ticks = this.hosts.length * SAMPLES_A_HOST;
-    return { ticks_per_s: ticks / seconds, ...this.perTick(from, to, ticks) };
+    const ticks = this.hosts.length * each;
+    return {
+      ticks_per_s: ticks / seconds,
+      ...this.perTick(from, to, ticks),
+      rss_mb: rssMbOf(classifier.pid),
+    };
   }
 
   override async tearDown(): Promise<void> {
@@ -49,9 +57,14 @@ export class DrainArm extends ClassifierArm {
     const { periodMs } = this.options;
     this.#atMs += periodMs;
     const sequence = 600_000_000 + this.#atMs * 1000;
-    for (const host of this.hosts) {
-      const sample = host.sample(this.#atMs, sequence, Date.now(), periodMs);
-      await this.plane.bus.publish("sample", host.id, sample);
+    for (let at = 0; at < this.hosts.length; at += SENT_AT_ONCE) {
+      const some = this.hosts.slice(at, at + SENT_AT_ONCE);
+      await Promise.all(
+        some.map((host) => {
+          const sample = host.sample(this.#atMs, sequence, Date.now(), periodMs);
+          return this.plane.bus.publish("sample", host.id, sample);
+        }),
+      );
     }
   }
 

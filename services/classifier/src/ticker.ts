@@ -9,6 +9,7 @@ import type { Logger, PlanEntry } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { aboveGeneration, isNewer, newestState } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
+import { SharedReasons } from "./shared-reasons.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { Store, StoredHost } from "./store/store.ts";
 
@@ -52,6 +53,7 @@ export class Ticker {
   readonly #options: TickerOptions;
   readonly #bases = new Map<string, Base>();
   readonly #applied = new Map<string, HistoryPoint>();
+  readonly #reasons = new SharedReasons();
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -95,6 +97,7 @@ export class Ticker {
         if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
         return "repeated";
       }
+      this.#reasons.share(decision.plan, previous?.plan);
       // Once for both: it is the largest part of a tick's work beside reading the sample.
       const text = JSON.stringify(decision.plan);
       const result = await store.commit(host, base.stored, decision.next, text);

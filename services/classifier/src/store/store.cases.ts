@@ -21,7 +21,7 @@ export async function mustCommit(
 }
 
 /** A plan of one guest, that expires a second after its sample. */
-function planOf(host: string, sequence: number, count: number, reasons: Reason[]): Plan {
+function planOf(sequence: number, count: number, reasons: Reason[]): Plan {
   const { name, class: kind, since } = guestState();
   const rest = { weight: "baseline", emulatorCpus: "baseline", ioThreadCpus: "baseline", reasons } as const;
   const vcpus = [{ index: 0, bandwidth: "baseline" as const, cpus: "baseline" as const }];
@@ -39,7 +39,7 @@ function planOf(host: string, sequence: number, count: number, reasons: Reason[]
   };
   return {
     schema: 1,
-    host,
+    host: "any",
     bootId: BOOT,
     generation: 1,
     sequence,
@@ -110,7 +110,7 @@ export function describeStore(name: string, open: () => Store): void {
       const reasons = [{ code: "known", text: "as before" }];
       const stateAt = (sequence: number, count: number): HostState => {
         const guests = { [first]: guestState({ count }) };
-        return hostState(sequence, guests, { plan: planOf(host, sequence, count, reasons) });
+        return hostState(sequence, guests, { plan: planOf(sequence, count, reasons) });
       };
       let base = await mustCommit(store, host, await store.read(host), stateAt(1, 0));
       for (const [sequence, count] of [

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "@jest/globals";
+import { decide, settingsSchema } from "@kvm-governor/policy";
+import type { Plan } from "@kvm-governor/policy";
+import { SharedReasons } from "./shared-reasons.ts";
+import { guestSample, sampleOf } from "./testing/samples.ts";
+
+function planOf(host: string): Plan {
+  const decision = decide(
+    undefined,
+    sampleOf(host, 1, [guestSample(1, { run: 0.1 })]),
+    settingsSchema.parse({}),
+  );
+  if (decision.kind !== "decided") throw new Error("not decided");
+  return structuredClone(decision.plan);
+}
+
+describe("SharedReasons", () => {
+  it("gives plans of several hosts the same copies, and changes nothing else", () => {
+    const shared = new SharedReasons();
+    const [one, two] = [planOf("a"), planOf("b")];
+    const before = structuredClone([one, two]);
+    shared.share(one, undefined);
+    shared.share(two, undefined);
+    expect([one, two]).toEqual(before);
+    const reasons = one.guests[0]?.reasons ?? [];
+    expect(reasons.length).toBeGreaterThan(0);
+    for (const [at, reason] of reasons.entries()) expect(two.guests[0]?.reasons[at]).toBe(reason);
+  });
+
+  it("does not mix up codes, and leaves alone what the plan before has already", () => {
+    const shared = new SharedReasons();
+    const plan = planOf("a");
+    const own = plan.guests[0]?.reasons;
+    shared.share(plan, plan);
+    expect(shared.size).toBe(0);
+    shared.share(plan, undefined);
+    const other = structuredClone(plan);
+    for (const reason of other.guests[0]?.reasons ?? []) reason.code = "other";
+    shared.share(other, undefined);
+    expect(other.guests[0]?.reasons.map(({ code }) => code)).toEqual(own?.map(() => "other"));
+  });
+});
