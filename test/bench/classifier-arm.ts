@@ -59,6 +59,8 @@ export class ClassifierArm implements Arm {
       KVMGOV_PLAN_TTL_MS: String(Math.max(10_000, 3 * periodMs)),
       // As much as a fleet of this size is given in operation: docs/operations.md.
       KVMGOV_STREAM_BYTES_MAX: String(512 * 1024 * 1024),
+      // What waits while a classifier stands still must not be gone before it is worked off.
+      KVMGOV_SAMPLE_AGE_MS: "900000",
     };
     for (let n = 0; n < classifiers; n++) this.running.push(await plane.classifier(env));
     this.hosts = makeHosts({

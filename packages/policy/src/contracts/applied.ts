@@ -1,4 +1,4 @@
-/** applied: what an actuator did with a plan. Published on `kvmgov.v1.applied.<host>`. */
+/** applied: what an actuator did with a plan. Published on `kvmgov.v1.applied.<host>.<partition>`. */
 import { z } from "zod";
 import { bootId, bootTimeUs, guestName, guestUuid, hostId, schemaVersion } from "./fields.ts";
 

@@ -1,5 +1,5 @@
 /**
- * sample: what one host's guests used during one check period. Published on `kvmgov.v1.sample.<host>`.
+ * sample: what one host's guests used during one check period. Published on `kvmgov.v1.sample.<host>.<partition>`.
  * Amounts are averages over the period in cores (a vCPU that ran all the time: 1).
  */
 import { z } from "zod";
