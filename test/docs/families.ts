@@ -1,6 +1,6 @@
 /** Every family of metrics of the three services, from the code that registers them. */
 import { DescriptorBudget } from "@kvm-governor/linux";
-import { createBusMetrics, createLogger } from "@kvm-governor/service-kit";
+import { createBusMetrics, createLogger, exposeBuildInfo } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
@@ -31,6 +31,7 @@ export async function familiesOfServices(): Promise<Map<string, Family[]>> {
   const families = new Map<string, Family[]>();
   for (const [service, registry] of Object.entries(registries)) {
     createBusMetrics(registry, none.isUp);
+    exposeBuildInfo(registry, { name: service, version: "0" });
     families.set(service, await familiesOf(registry));
   }
   return families;
@@ -56,7 +57,6 @@ function collector(): Registry {
   const registry = new Registry();
   createOwnMetrics({
     registry,
-    version: "0",
     budget: new DescriptorBudget(1, 0),
     isPerfAvailable: false,
   });

@@ -1,5 +1,6 @@
 /** What every service needs: configuration, log, pages, bus, start and stop. */
 export * from "./bus/bus.ts";
+export { exposeBuildInfo } from "./build-info.ts";
 export { createBusMetrics } from "./bus/metrics.ts";
 export { BusAwayError, withoutCredentials } from "./bus/connection.ts";
 export { PlanConflictError } from "./bus/plans.ts";

@@ -18,9 +18,17 @@ import {
   type Guest,
 } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
-import { connectBus, loadConfig, Readiness, runService, startPages } from "@kvm-governor/service-kit";
+import {
+  connectBus,
+  exposeBuildInfo,
+  loadConfig,
+  Readiness,
+  runService,
+  startPages,
+} from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import manifest from "../package.json" with { type: "json" };
 import { Actuator } from "./actuator.ts";
 import { actuatorSchema, type ActuatorConfig } from "./config.ts";
 import { exemptionOf } from "./exemption.ts";
@@ -53,6 +61,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     });
 
   const registry = new Registry();
+  exposeBuildInfo(registry, manifest);
   const metrics = createMetrics(registry);
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
   const audit = lock === undefined ? undefined : openAudit(config, log, metrics);

@@ -4,6 +4,7 @@ import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
   connectBus,
+  exposeBuildInfo,
   LAST_OF_EACH_HOST,
   runService,
   startPages,
@@ -12,6 +13,7 @@ import {
 } from "@kvm-governor/service-kit";
 import type { Bus, Logger } from "@kvm-governor/service-kit";
 import { Registry, collectDefaultMetrics } from "prom-client";
+import manifest from "../package.json" with { type: "json" };
 import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
 import { readConfig } from "./config.ts";
@@ -44,6 +46,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   // Gauges that are named like counters: promtool refuses them.
   for (const kind of ["handles", "requests", "resources"])
     registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  exposeBuildInfo(registry, manifest);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
   const settings = reloadableSettings(config, log, metrics, onReload);

@@ -4,6 +4,7 @@ import { bootTimeUs } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
+  exposeBuildInfo,
   Readiness,
   runService,
   startPages,
@@ -52,10 +53,10 @@ await runService("collector", async ({ log, signal, onReload }) => {
   const readiness = new Readiness();
   const metrics = createOwnMetrics({
     registry,
-    version: manifest.version,
     budget: measuring.context.budget,
     isPerfAvailable: measuring.context.perfProblem === undefined,
   });
+  exposeBuildInfo(registry, manifest);
   onReload(() => reload(declarations, metrics, log));
   metrics.policyFileOk.set(1);
 
