@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from "@jest/globals";
 import { parse } from "yaml";
 import { dashboards } from "../../deploy/grafana/source/index.ts";
 import { readDeployed, repository } from "../support/deployed.ts";
+import { optionOf } from "../support/grafana.ts";
 import { dashboardSchema } from "../support/grafana-model.ts";
 import type { GrafanaDashboard } from "../support/grafana-model.ts";
 import { selectorsIn } from "../support/promql.ts";
@@ -124,6 +125,14 @@ describe("dashboards of Grafana", () => {
     expect(new Set(urls.map((match) => match[1]))).toEqual(new Set(["kvmgov-guest", "kvmgov-host"]));
     for (const { links, tags } of boards) {
       expect(links[0]).toMatchObject({ type: "dashboards", tags, keepTime: true, includeVars: true });
+    }
+  });
+
+  it("take the name and the id of a guest apart, whatever its owner called it", () => {
+    const variable = read("guest").templating.list.find(({ name }) => name === "guest")!;
+    for (const name of ["web", 'solver "2"', "a\nb", 'x",uuid="other"} 1 0', "ü/}$"]) {
+      const series = { metric: { name, uuid: "u-1" }, value: [1, "1"] as [number, string] };
+      expect(optionOf(series, variable.regex)).toEqual([{ text: name, value: "u-1" }]);
     }
   });
 
