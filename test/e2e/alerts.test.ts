@@ -14,8 +14,7 @@ describeWith(["servers", "prometheus", "alertmanager"], "alerts of services", ()
   beforeAll(async () => {
     alerting = await Alerting.start({ policy: [] });
     actuator = await alerting.startOnHost("actuator", { KVMGOV_DRY_RUN: "true" });
-    const urls = JSON.stringify({ actuator: actuator.url });
-    await alerting.startOnHost("collector", { KVMGOV_METRICS_URLS: urls });
+    await alerting.startOnHost("collector", {});
   }, 90_000);
 
   afterAll(() => alerting?.stop(), 60_000);
@@ -88,8 +87,7 @@ describeWith(
       // Off arm: the same guests and the same plan, but nothing is written.
       const watching = await alerting.startOnHost("actuator", { KVMGOV_DRY_RUN: "true" });
       const listen = new URL(watching.url).host;
-      const urls = JSON.stringify({ actuator: watching.url });
-      await alerting.startOnHost("collector", { ...PERIOD, KVMGOV_METRICS_URLS: urls });
+      await alerting.startOnHost("collector", PERIOD);
       await waitFor(
         "the other one is throttled",
         60_000,

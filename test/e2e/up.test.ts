@@ -110,6 +110,27 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
     expect(process.children()).toEqual([]);
   });
 
+  test("tells Prometheus where the pages of this host are", async () => {
+    const process = up();
+    const url = /http:\S+(?=\/metrics)/.exec(await process.line(/classifier +http/))?.[0] ?? "";
+    const pages = ["collector", "actuator"].map((name) =>
+      process
+        .line(new RegExp(`${name} +http`))
+        .then((line) => new URL(line.slice(line.indexOf("http"))).host),
+    );
+    const expected = await Promise.all(pages);
+    const found = await waitFor("both pages in service discovery", 20_000, async () => {
+      const targets = await discovered(url);
+      return targets.length === 2 ? targets : undefined;
+    });
+    expect(found).toEqual(expected);
+    for (const target of found) {
+      const page = await (await fetch(`http://${target}/metrics`)).text();
+      expect(page).toMatch(/^kvmgov_build_info\{service="(collector|actuator)"/m);
+    }
+    expect(await process.stop()).toBe(0);
+  });
+
   test("starts the servers unprivileged, on loopback, with credentials that nobody else can read", async () => {
     const process = up();
     await process.line(/kvm-governor is up/);
@@ -198,6 +219,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
     expect(await first.stop()).toBe(0);
   });
 });
+
+/** Addresses of service discovery (HTTP SD), in their order. */
+async function discovered(classifier: string): Promise<string[]> {
+  const answer = await fetch(`${classifier}/api/v1/prometheus/targets`);
+  return ((await answer.json()) as { targets: string[] }[]).flatMap(({ targets }) => targets);
+}
 
 /** A machine that has guests of its own cannot show what is said without any. */
 const others = readdirSync("/proc").filter((pid) => {

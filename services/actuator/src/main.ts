@@ -15,6 +15,7 @@ import {
   restore,
   systemdNotifier,
   TopologyReader,
+  writePageMark,
   type Guest,
 } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
@@ -143,6 +144,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     readiness,
     log,
   });
+  sayWhere(config.runDir, pages.url, log);
   onReload(() => {
     config = reload(config, policy, log);
   });
@@ -159,6 +161,18 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   watcher.close();
   if (!isDone) throw new Error("not every guest is as it was before; `kvmgov restore` tries again");
 });
+
+/** For the collector, which tells the fleet. Who cannot write there still does the rest. */
+function sayWhere(runDir: string, url: string, log: Logger): void {
+  try {
+    writePageMark(runDir, url);
+  } catch (error) {
+    log.warn(
+      { event: "page-unmarked", err: error },
+      `Prometheus finds this page only where the collector's metricsUrls name it: ${(error as Error).message}`,
+    );
+  }
+}
 
 /** Policy, limits and lists can change while it runs; an invalid file keeps the old ones. */
 function reload(config: ActuatorConfig, policy: PolicyFile, log: Logger): ActuatorConfig {

@@ -7,6 +7,7 @@ import { GuestEvents } from "./guest-events.ts";
 import type { HostAnnouncer } from "./host-announcer.ts";
 import type { Measuring } from "./measuring.ts";
 import type { OwnMetrics } from "./metrics/own-metrics.ts";
+import type { PageUrls } from "./page-urls.ts";
 import type { SamplePublisher } from "./sample-publisher.ts";
 
 export interface CollectorOptions {
@@ -14,6 +15,7 @@ export interface CollectorOptions {
   declarations: Declarations;
   publisher: Pick<SamplePublisher, "offer">;
   announcer: Pick<HostAnnouncer, "tick">;
+  pageUrls: Pick<PageUrls, "isChanged">;
   metrics: OwnMetrics;
   readiness: Readiness;
   log: Logger;
@@ -62,7 +64,7 @@ export class Collector {
   }
 
   tick(lateMs: number): void {
-    const { measuring, declarations, publisher, announcer, metrics, nowMs } = this.#options;
+    const { measuring, declarations, publisher, announcer, pageUrls, metrics, nowMs } = this.#options;
     const fromMs = nowMs();
     this.#discover();
     const { host, sample } = measuring.sampler.tick(measuring.watcher.inventory, (guest) =>
@@ -71,7 +73,7 @@ export class Collector {
     this.#host = host;
     measuring.memory.tick(measuring.watcher.inventory.guests);
     if (sample !== undefined) publisher.offer((this.#sample = sample));
-    announcer.tick(host.isTopologyChanged);
+    announcer.tick(host.isTopologyChanged || pageUrls.isChanged());
     this.#report(measuring.guests.last, host);
     this.#sayDescriptors();
     metrics.ticks.inc();

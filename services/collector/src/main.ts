@@ -24,6 +24,7 @@ import { registerHostFamilies } from "./metrics/host-families.ts";
 import { createOwnMetrics, type OwnMetrics } from "./metrics/own-metrics.ts";
 import { SnapshotRegistry } from "./metrics/snapshot-registry.ts";
 import { Outage } from "./outage.ts";
+import { PageUrls } from "./page-urls.ts";
 import { SamplePublisher } from "./sample-publisher.ts";
 import { TickLoop, tickClock } from "./tick-loop.ts";
 
@@ -80,12 +81,14 @@ await runService("collector", async ({ log, signal, onReload }) => {
     log,
   });
   const publisher = startPublisher(bus, config, metrics, log);
-  const announcer = startAnnouncer(bus, config, measuring, pages.url, metrics);
+  const pageUrls = new PageUrls({ ...config, collector: pages.url });
+  const announcer = startAnnouncer(bus, config, measuring, pageUrls, metrics);
   const collector = new Collector({
     measuring,
     declarations,
     publisher,
     announcer,
+    pageUrls,
     metrics,
     readiness,
     log,
@@ -153,7 +156,7 @@ function startAnnouncer(
   bus: Bus,
   config: CollectorConfig,
   measuring: Measuring,
-  url: string,
+  pages: PageUrls,
   metrics: OwnMetrics,
 ): HostAnnouncer {
   const facts = {
@@ -163,11 +166,13 @@ function startAnnouncer(
     mounts: measuring.mounts,
     hasPerf: measuring.context.perfProblem === undefined,
     hasPsi: measuring.hostReader.noPressure === undefined,
-    metricsUrls: { collector: url, ...config.metricsUrls },
   };
   return new HostAnnouncer({
     bus,
-    describe: () => hostMessage(facts, measuring.topology.read().topology, Date.now()),
+    describe: () => {
+      const { topology } = measuring.topology.read();
+      return hostMessage({ ...facts, metricsUrls: pages.read() }, topology, Date.now());
+    },
     heartbeatMs: HEARTBEAT_MS,
     nowMs,
     onFailed: () => metrics.announceFailures.inc(),
