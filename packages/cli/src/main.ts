@@ -49,6 +49,7 @@ program
   .description("let the manager go on with guests that `kvmgov restore` took back while it ran")
   .option("--guest <name or UUID>", "this guest only")
   .option("--state-dir <dir>", "where the baselines are kept")
+  .option("--json", "print one JSON line")
   .action(finish(resumeCommand));
 
 program
