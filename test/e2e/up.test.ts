@@ -236,6 +236,37 @@ const others = readdirSync("/proc").filter((pid) => {
   }
 });
 
+describeWith(["servers"], "kvmgov up --json", () => {
+  test("tells every event as one JSON line: where the pages are, and whether all guests were put back", async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), `kvmgov-up-${process.pid}-`));
+    // Guests of others are none of ours.
+    const policy = path.join(dir, "policy.yaml");
+    writeFileSync(policy, JSON.stringify({ rules: [{ match: { name: "*" }, class: "exempt" }] }));
+    const args = ["--json", "--dry-run", "--policy", policy];
+    const up = new UpProcess({ dir, libvirtRunDir: path.join(dir, "none"), args });
+    const line = JSON.parse(await up.line(/"event":"up"/)) as { urls: Record<string, string> };
+    expect(Object.keys(line.urls)).toEqual(["actuator", "classifier", "collector"]);
+    expect((await fetch(`${line.urls["classifier"]}/-/healthy`)).status).toBe(200);
+    expect(await up.stop()).toBe(0);
+    const events = up.lines.map((each) => JSON.parse(each) as Record<string, unknown>);
+    for (const event of events) {
+      expect(event).toMatchObject({
+        service: expect.any(String),
+        msg: expect.any(String),
+        time: expect.anything(),
+      });
+    }
+    expect(events.filter(({ service }) => service === "collector").length).toBeGreaterThan(0);
+    const own = events.filter(({ service }) => service === "kvmgov").map(({ event }) => event);
+    expect(own.filter((event) => event !== "starting" && event !== "no-guests")).toEqual([
+      ...(process.getuid?.() === 0 ? [] : ["dry-run"]),
+      ...["up", "stopping", "stopped"],
+    ]);
+    expect(events.at(-1)).toMatchObject({ event: "stopped", restored: true });
+    rmSync(dir, { recursive: true, force: true });
+  });
+});
+
 describeWith(["servers"], "kvmgov up on a host without guests", () => {
   const run = others.length === 0 ? test : test.skip;
   run("says that there are none, and what to do — skipped where the machine has guests —", async () => {
