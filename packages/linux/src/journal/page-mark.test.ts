@@ -19,11 +19,15 @@ describe("where the actuator's pages are", () => {
     expect(readPageMark(runDir)).toBe("https://[::1]:9473");
   });
 
-  it.each(["", "127.0.0.1:9473", "file:///etc/passwd", "http://a\nhttp://b", `http://${"a".repeat(2048)}`])(
-    "is nothing where the file has no address: %j",
-    (text) => {
-      writeFileSync(join(dir, "actuator.page"), text);
-      expect(readPageMark(dir)).toBeUndefined();
-    },
-  );
+  it.each([
+    "",
+    "127.0.0.1:9473",
+    "file:///etc/passwd",
+    "http://a\nhttp://b",
+    "http://a:99999",
+    `http://${"a".repeat(2048)}`,
+  ])("is nothing where the file has no address: %j", (text) => {
+    writeFileSync(join(dir, "actuator.page"), text);
+    expect(readPageMark(dir)).toBeUndefined();
+  });
 });
