@@ -1,5 +1,5 @@
 /** TLS and basic auth (webConfigFile) on the three running services, and a real Prometheus that scrapes them so. */
-import { execFileSync } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { startPrometheus, type HttpServer } from "@kvm-governor/lab";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { hash as hashOf } from "bcryptjs";
 import { ControlPlane } from "../support/control-plane.ts";
-import { readDeployed } from "../support/deployed.ts";
+import { readDeployed, repository } from "../support/deployed.ts";
 import { whyNot } from "../support/requirements.ts";
 import { ServiceProcess, waitFor, type ServiceName } from "../support/service-process.ts";
 
@@ -117,6 +117,33 @@ describeHere(
         await expect(start(name, file)).rejects.toThrow(/planted-.*basic_auth_user/s);
       },
     );
+
+    it("answer kvmgov that knows authority and password, and tell it what is missing", async () => {
+      const lists = (url: string): Promise<{ code: number; stdout: string; stderr: string }> =>
+        new Promise((resolve) => {
+          const caFile = path.join(plane.dir, "cert.pem");
+          const env = { PATH: process.env["PATH"], KVMGOV_CLASSIFIER_URL: url, NODE_EXTRA_CA_CERTS: caFile };
+          const args = [
+            "--disable-warning=ExperimentalWarning",
+            "packages/cli/src/main.ts",
+            "lists",
+            "--json",
+          ];
+          execFile(process.execPath, args, { env, cwd: repository }, (error, stdout, stderr) =>
+            resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+          );
+        });
+      const url = services.get("classifier")?.url ?? "";
+      const known = await lists(url.replace("//", `//prometheus:${PASSWORD}@`));
+      expect(known).toEqual({ code: 0, stdout: expect.stringMatching(/^\{"hosts":\[/), stderr: "" });
+      const unknown = await lists(url.replace("//", "//prometheus:not-this@"));
+      expect(unknown).toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringContaining("asks for a user"),
+      });
+      expect(unknown.stderr).not.toContain("not-this");
+    });
 
     it("are found and scraped by Prometheus with TLS and a password, and not without", async () => {
       const up = async (): Promise<Record<string, number>> => {
