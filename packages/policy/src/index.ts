@@ -6,6 +6,7 @@ export * from "./contracts/parse.ts";
 export * from "./contracts/plan.ts";
 export * from "./contracts/sample.ts";
 export * from "./contracts/subjects.ts";
+export * from "./contracts/traceparent.ts";
 export * from "./settings.ts";
 export * from "./state.ts";
 export * from "./cpu-list.ts";
