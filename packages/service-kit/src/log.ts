@@ -7,8 +7,10 @@ export type { Logger };
 /** Keys that may hold a secret, wherever a caller logs its configuration. */
 const secretKeys = ["natsPassword", "redisPassword", "password", "redisUrl", "natsUrl"];
 
-export function createLogger(service: string, level = "info"): Logger {
+/** @param context fields of every line, asked as it is written */
+export function createLogger(service: string, level = "info", context?: () => object): Logger {
   return pino({
+    ...(context !== undefined && { mixin: context }),
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
