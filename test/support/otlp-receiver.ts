@@ -42,11 +42,11 @@ export class OtlpReceiver {
       .sort((a, b) => Number(a.startNs - b.startNs));
   }
 
-  /** Waits until a trace has a span that `isLast` recognises. */
-  async untilTrace(traceId: string, isLast: (span: ReceivedSpan) => boolean): Promise<ReceivedSpan[]> {
-    return waitFor(`the end of trace ${traceId}`, 15_000, () => {
+  /** Waits until a trace has spans of these names. Processes send theirs when each thinks fit: the last may come first. */
+  async untilTrace(traceId: string, names: readonly string[]): Promise<ReceivedSpan[]> {
+    return waitFor(`${names.join(", ")} of trace ${traceId}`, 15_000, () => {
       const trace = this.trace(traceId);
-      return trace.some(isLast) ? trace : undefined;
+      return names.every((name) => trace.some((span) => span.name === name)) ? trace : undefined;
     });
   }
 

@@ -1,0 +1,150 @@
+/**
+ * What tracing costs: a tick of the collector (40 vCPUs, real threads), of the classifier and of the actuator (10 guests x 4 vCPUs), on a
+ * real NATS and Redis, without tracing, with every tick sampled, with one in a hundred, and with a receiver that is away. Each arm is a process
+ * of its own. CPU time holds the export; wall time is that of a tick alone.
+ */
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startNats, startRedis } from "@kvm-governor/lab";
+import { connectBus, createLogger, Readiness } from "@kvm-governor/service-kit";
+import { Registry } from "prom-client";
+import { below, runBench, type Aim, type Arm, type Figures, type Lookup } from "./harness.ts";
+
+const CHILD = fileURLToPath(new URL("traces-child.ts", import.meta.url));
+const TICKS = 50;
+const PARTS = ["collector", "classifier", "actuator"];
+
+if (process.getuid?.() !== 0) throw new Error("needs root: the actuator sets affinities");
+
+class ProcessArm implements Arm {
+  readonly name: string;
+  readonly #part: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | undefined;
+
+  constructor(part: string, manner: string, env: NodeJS.ProcessEnv) {
+    this.name = `${part}, ${manner}`;
+    this.#part = part;
+    this.#env = {
+      PATH: process.env["PATH"],
+      BENCH_HOST: `bench-${part}-${manner.replaceAll(/\W+/g, "-")}`,
+      ...env,
+    };
+  }
+
+  async setUp(): Promise<void> {
+    this.#child = fork(CHILD, [this.#part], {
+      env: this.#env,
+      execArgv: ["--max-semi-space-size=2", "--disable-warning=ExperimentalWarning"],
+    });
+    await answer(this.#child);
+  }
+
+  measure(): Promise<Figures> {
+    const child = this.#child;
+    if (child === undefined) throw new Error("not set up");
+    child.send({ ticks: TICKS });
+    return answer(child);
+  }
+
+  async tearDown(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.disconnect();
+    await ended;
+  }
+}
+
+async function answer(child: ChildProcess): Promise<Figures> {
+  const ended = once(child, "exit").then(() => {
+    throw new Error(`a part ended: ${child.spawnargs.join(" ")}`);
+  });
+  const [figures] = (await Promise.race([once(child, "message"), ended])) as [Figures];
+  return figures;
+}
+
+/** Takes what it gets and does nothing with it. */
+const sink = createServer((request, response) => {
+  request.resume().on("end", () => response.end());
+});
+
+function aims(figure: Lookup): Aim[] {
+  const more = (part: string, manner: string, name: string): number =>
+    figure(`${part}, ${manner}`, name).median - figure(`${part}, off`, name).median;
+  return PARTS.flatMap((part) => [
+    below(`${part}: every tick sampled, more CPU a tick, ms`, 0.5, more(part, "all", "tick_cpu_ms")),
+    below(`${part}: every tick sampled, longer, ms`, 0.5, more(part, "all", "tick_wall_ms")),
+    below(
+      `${part}: one in a hundred sampled, more CPU a tick, ms`,
+      0.1,
+      more(part, "1 in 100", "tick_cpu_ms"),
+    ),
+    below(`${part}: receiver away, longer, ms`, 0.5, more(part, "receiver away", "tick_wall_ms")),
+  ]);
+}
+
+const dir = mkdtempSync(join(tmpdir(), "kvmgov-bench-"));
+const nats = await startNats({ dir: join(dir, "nats") });
+const redis = await startRedis({ dir: join(dir, "redis") });
+const readiness = new Readiness();
+const streams = connectBus({
+  url: nats.url,
+  user: nats.user,
+  password: nats.password,
+  name: "bench",
+  manage: true,
+  log: createLogger("bench", "silent"),
+  readiness,
+  registry: new Registry(),
+});
+try {
+  sink.listen(0, "127.0.0.1");
+  await once(sink, "listening");
+  while (readiness.parts()["streams"]?.ok !== true) await new Promise((resolve) => setTimeout(resolve, 50));
+  const servers = {
+    BENCH_NATS: nats.url,
+    BENCH_NATS_USER: nats.user,
+    BENCH_NATS_PASSWORD: nats.password,
+    BENCH_REDIS: redis.url,
+  };
+  const traced = (ratio: number, port: number): NodeJS.ProcessEnv => ({
+    ...servers,
+    BENCH_RATIO: String(ratio),
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+    OTEL_TRACES_SAMPLER: "parentbased_traceidratio",
+    OTEL_TRACES_SAMPLER_ARG: String(ratio),
+    // Everything is exported within its own round.
+    OTEL_BSP_SCHEDULE_DELAY: "50",
+  });
+  const { port } = sink.address() as AddressInfo;
+  // Nothing listens on the port of discard.
+  const manners = {
+    off: servers,
+    all: traced(1, port),
+    "1 in 100": traced(0.01, port),
+    "receiver away": traced(1, 9),
+  };
+  await runBench({
+    name: "traces",
+    rounds: 20,
+    warmUpRounds: 3,
+    arms: PARTS.flatMap((part) =>
+      Object.entries(manners).map(([manner, env]) => new ProcessArm(part, manner, env)),
+    ),
+    aims,
+  });
+} finally {
+  sink.close();
+  sink.closeAllConnections();
+  await streams.close();
+  await nats.server.stop();
+  await redis.server.stop();
+  rmSync(dir, { recursive: true });
+}
