@@ -66,18 +66,20 @@ describe("spans of plans", () => {
     expect(recorded.spans).toMatchObject([{ name: PROCESS, attributes: { "error.type": "expired" } }]);
   });
 
-  it.each([[{}], [{ traceparent: "nonsense" }], [{ traceparent: 7 }], [{ traceparent: "x".repeat(1000) }]])(
-    "are none, and the plan is followed, where it came with %j",
-    (more) => {
-      const { inbox, receive } = received();
-      expect(receive(bytes(1, 1, more), () => inbox.take()?.plan)).toMatchObject({
-        generation: 1,
-        sequence: 1,
-      });
-      expect(inbox.followed?.plan).not.toHaveProperty("traceparent");
-      expect(recorded.names).toEqual([]);
-    },
-  );
+  it.each([
+    ["none", {}],
+    ["nonsense", { traceparent: "nonsense" }],
+    ["a number", { traceparent: 7 }],
+    ["too long a text", { traceparent: "x".repeat(1000) }],
+  ])("are none, and the plan is followed, where its traceparent is %s", (_what, more) => {
+    const { inbox, receive } = received();
+    expect(receive(bytes(1, 1, more), () => inbox.take()?.plan)).toMatchObject({
+      generation: 1,
+      sequence: 1,
+    });
+    expect(inbox.followed?.plan).not.toHaveProperty("traceparent");
+    expect(recorded.names).toEqual([]);
+  });
 
   it("say that a plan was replaced before it was worked off", async () => {
     const { receive } = received();

@@ -70,12 +70,19 @@ describe("spans", () => {
   });
 
   it("take milliseconds and less, and end after they began", () => {
-    tracing.span({ name: "outer" }, () => tracing.span({ name: "inner" }, () => undefined));
+    // While the clock still finds out how the wall clock lies to the monotonic one.
+    for (let n = 0; n < 50; n++) tracing.span({ name: "one of many" }, () => undefined);
+    recorded.reset();
+    tracing.span({ name: "outer" }, () => {
+      for (let n = 0; n < 50; n++) tracing.span({ name: "another", root: true }, () => undefined);
+      recorded.reset();
+      tracing.span({ name: "inner" }, () => undefined);
+    });
     const [inner, outer] = recorded.spans;
     const at = ([s, ns]: readonly [number, number]): number => s * 1e6 + ns / 1e3;
     if (inner === undefined || outer === undefined) throw new Error("no spans");
-    expect(at(inner.startTime)).toBeGreaterThanOrEqual(at(outer.startTime) - 1);
-    expect(at(inner.endTime)).toBeLessThanOrEqual(at(outer.endTime) + 1);
+    expect(at(inner.startTime)).toBeGreaterThanOrEqual(at(outer.startTime));
+    expect(at(inner.endTime)).toBeLessThanOrEqual(at(outer.endTime));
     for (const { duration } of [inner, outer]) expect(at(duration)).toBeLessThan(100_000);
   });
 });
@@ -129,17 +136,12 @@ describe("messages", () => {
   });
 
   it.each([
-    "",
-    "00",
-    "x".repeat(100_000),
-    `01-${TRACE_ID}-b7ad6b7169203331-01`,
-    `00-${"0".repeat(32)}-b7ad6b7169203331-01`,
-    `00-${TRACE_ID}-${"0".repeat(16)}-01`,
-    `00-${TRACE_ID.toUpperCase()}-b7ad6b7169203331-01`,
-    `${PARENT}-more`,
-    `${PARENT}\n`,
-    "00-\u0000-__proto__-01",
-  ])("begin a trace of their own where theirs is none: %p", (traceparent) => {
+    ["empty", ""],
+    ["very long", "x".repeat(100_000)],
+    ["of another version", `01-${TRACE_ID}-b7ad6b7169203331-01`],
+    ["of no trace", `00-${"0".repeat(32)}-b7ad6b7169203331-01`],
+    ["more than one line", `${PARENT}\n`],
+  ])("begin a trace of their own where theirs is %s", (_what, traceparent) => {
     tracing.span(processSpan("sample", "h1", traceparent), () => undefined);
     expect(recorded.spans.map(({ parentSpanContext }) => parentSpanContext)).toEqual([undefined]);
   });

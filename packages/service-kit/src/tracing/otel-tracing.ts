@@ -1,5 +1,13 @@
 /** Traces by OpenTelemetry's API. Loaded only where tracing is configured. */
-import { context, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, TraceFlags } from "@opentelemetry/api";
+import {
+  context,
+  createContextKey,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  TraceFlags,
+} from "@opentelemetry/api";
 import type { Context, Span as OtelSpan, SpanContext, SpanOptions, Tracer } from "@opentelemetry/api";
 import { parseTraceparent } from "@kvm-governor/policy";
 import { SpanClock } from "./span-clock.ts";
@@ -14,6 +22,8 @@ const KINDS = {
 };
 
 const clock = new SpanClock();
+/** Of the wall clock, in milliseconds, see SpanClock. */
+const OFFSET = createContextKey("kvmgov clock offset");
 
 /** Of the tracer that the SDK registered, with its context manager. */
 export class OtelTracing implements Tracing {
@@ -31,13 +41,14 @@ export class OtelTracing implements Tracing {
     if (parent === undefined && active === undefined && onlyInTrace) return work(NO_SPAN);
     // Nothing below a span that is not sampled is sampled: the cheapest way to say so.
     if (parent === undefined && active !== undefined && !isSampled(active))
-      return work(new OpenSpan(active, context.active(), NaN));
+      return work(new OpenSpan(active, context.active(), 0));
     let base: Context = root ? ROOT_CONTEXT : context.active();
     if (parent !== undefined) base = trace.setSpanContext(base, parent);
-    const startMs = clock.now();
-    const span = this.#tracer.startSpan(spec.name, optionsOf(spec, startMs), base);
-    const inside = trace.setSpan(base, span);
-    return context.with(inside, () => untilDone(new OpenSpan(span, inside, startMs), work));
+    // One for all spans below the first one of this process: they lie to each other as they were.
+    const offsetMs = (base.getValue(OFFSET) as number | undefined) ?? clock.offset();
+    const span = this.#tracer.startSpan(spec.name, optionsOf(spec, clock.now(offsetMs)), base);
+    const inside = trace.setSpan(base.setValue(OFFSET, offsetMs), span);
+    return context.with(inside, () => untilDone(new OpenSpan(span, inside, offsetMs), work));
   }
 
   bind<Result>(work: () => Result): () => Result {
@@ -55,15 +66,12 @@ export class OtelTracing implements Tracing {
 class OpenSpan implements Span {
   readonly #span: OtelSpan;
   readonly #inside: Context;
-  readonly #startMs: number;
-  readonly #from: number;
+  readonly #offsetMs: number;
 
-  /** @param startMs Unix time in milliseconds, as the span was told */
-  constructor(span: OtelSpan, inside: Context, startMs: number) {
+  constructor(span: OtelSpan, inside: Context, offsetMs: number) {
     this.#span = span;
     this.#inside = inside;
-    this.#startMs = startMs;
-    this.#from = clock.elapsed();
+    this.#offsetMs = offsetMs;
   }
 
   get traceparent(): string {
@@ -76,7 +84,7 @@ class OpenSpan implements Span {
   }
 
   event(name: string, attributes: Attributes = {}): void {
-    this.#span.addEvent(name, attributes, this.#nowMs());
+    this.#span.addEvent(name, attributes, clock.now(this.#offsetMs));
   }
 
   fail(type: string, message: string): void {
@@ -89,12 +97,7 @@ class OpenSpan implements Span {
   }
 
   end(): void {
-    this.#span.end(this.#nowMs());
-  }
-
-  /** By the monotonic clock from the start on: what takes time never ends before it began. */
-  #nowMs(): number {
-    return this.#startMs + clock.elapsed() - this.#from;
+    this.#span.end(clock.now(this.#offsetMs));
   }
 }
 

@@ -6,7 +6,6 @@
 export class SpanClock {
   readonly #wallMs: () => number;
   readonly #monotonicMs: () => number;
-  /** Wall clock minus monotonic clock. */
   #offsetMs = -Infinity;
 
   constructor(wallMs: () => number = Date.now, monotonicMs: () => number = () => performance.now()) {
@@ -14,20 +13,23 @@ export class SpanClock {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Unix time in milliseconds, with a fraction. */
-  now(): number {
+  /**
+   * Wall clock minus monotonic clock, in milliseconds, as known now. Who measures several things against each other asks once for all of
+   * them.
+   */
+  offset(): number {
     const monotonic = this.#monotonicMs();
     const wall = this.#wallMs();
     // The wall clock shows the millisecond that it is in: the time is in [wall, wall + 1).
     this.#offsetMs = Math.min(Math.max(this.#offsetMs, wall - monotonic), wall + MS_BELOW_ONE - monotonic);
-    return monotonic + this.#offsetMs;
+    return this.#offsetMs;
   }
 
-  /** Monotonic milliseconds, for how long something took. */
-  elapsed(): number {
-    return this.#monotonicMs();
+  /** Unix time in milliseconds, with a fraction. @param offsetMs as asked before */
+  now(offsetMs = this.offset()): number {
+    return this.#monotonicMs() + offsetMs;
   }
 }
 
-/** A number of this size tells quarters of a microsecond apart. */
+/** A number of the size of today's time tells quarters of a microsecond apart. */
 const MS_BELOW_ONE = 0.999;
