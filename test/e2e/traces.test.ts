@@ -423,6 +423,9 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "traces", () => {
         .map(({ msg }) => msg);
       expect(said.join("\n")).toMatch(/carrier pigeon/);
       expect(said.join("\n")).toMatch(/sometimes/);
+      const none = await startOn("classifier", { ...traced, OTEL_TRACES_EXPORTER: "carrier-pigeon" });
+      expect((await none.event("tracing-failed")).msg).toMatch(/carrier-pigeon/);
+      expect(await none.metric("kvmgov_traces_enabled")).toBe(0);
     });
 
     test("are sent to the last at SIGTERM", async () => {

@@ -10,7 +10,8 @@ const secretKeys = ["natsPassword", "redisPassword", "password", "redisUrl", "na
 /** @param context fields of every line, asked as it is written */
 export function createLogger(service: string, level = "info", context?: () => object): Logger {
   return pino({
-    ...(context !== undefined && { mixin: context }),
+    // A new object each time: pino writes the line's own fields into it.
+    ...(context !== undefined && { mixin: () => ({ ...context() }) }),
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,

@@ -2,7 +2,7 @@
  * The Node SDK of OpenTelemetry, set up by the environment. Loaded only where that asks for traces: it takes a fifth of a second
  * and some 35 MB.
  */
-import { diag, DiagLogLevel, trace } from "@opentelemetry/api";
+import { diag, DiagLogLevel, isSpanContextValid, trace } from "@opentelemetry/api";
 import { core, NodeSDK, resources } from "@opentelemetry/sdk-node";
 import { ATTR_SERVICE_NAME, ATTR_SERVICE_VERSION } from "@opentelemetry/semantic-conventions";
 import type { Logger } from "../log.ts";
@@ -15,6 +15,12 @@ import type { RunningTracing, TracingOptions } from "./start.ts";
 /** How often losses are looked for while nobody scrapes. */
 const LOOK_EVERY_MS = 5000;
 
+/** The variables ask for traces, and leave nothing to send them by. */
+export class NoExporterError extends Error {
+  override readonly name = "NoExporterError";
+}
+
+/** @throws {NoExporterError} */
 export function startSdk({ service, version, env, log }: TracingOptions): RunningTracing {
   listenToSdk(log);
   // The switch for the SDK's own counts is a variable; it has no option.
@@ -47,6 +53,13 @@ export function startSdk({ service, version, env, log }: TracingOptions): Runnin
   const looking = setInterval(() => void look(), LOOK_EVERY_MS);
   looking.unref();
   const tracer = trace.getTracer(`kvm-governor/${service}`, version);
+  // Without an exporter the SDK registers nothing, and spans have no identity.
+  if (!isSpanContextValid(tracer.startSpan("probe").spanContext())) {
+    clearInterval(looking);
+    throw new NoExporterError(
+      `OTEL_TRACES_EXPORTER=${env["OTEL_TRACES_EXPORTER"]} names no exporter that is known`,
+    );
+  }
   return {
     tracing: new OtelTracing(tracer),
     counts: look,
@@ -93,5 +106,10 @@ function listenToSdk(log: Logger): void {
 function textOf(error: unknown): string {
   if (typeof error === "string") return error;
   const { message, code } = error as { message?: string; code?: string | number };
-  return [code, message].filter((part) => part !== undefined && part !== "").join(" ") || "no reason given";
+  return (
+    [code, message]
+      .filter((part) => part !== undefined && part !== "")
+      .join(" ")
+      .slice(0, 256) || "no reason given"
+  );
 }
