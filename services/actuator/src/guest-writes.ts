@@ -65,5 +65,5 @@ export function wouldWrite(
   };
 }
 
-export const reasonText = (plan: Pick<GuestPlan, "reasons">): string =>
+const reasonText = (plan: Pick<GuestPlan, "reasons">): string =>
   plan.reasons.map(({ text }) => text).join("; ") || "no reason given";
