@@ -1,5 +1,6 @@
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Plan } from "@kvm-governor/policy";
+import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
 import { RecordedSpans } from "../../../test/support/recorded-spans.ts";
 import { PlanInbox } from "./plan-inbox.ts";
 import { PlanTrace } from "./plan-trace.ts";
@@ -102,5 +103,21 @@ describe("spans of plans", () => {
       attributes: { "kvmgov.host": "h1", "kvmgov.switch.reason": "expired" },
       links: [{ context: { spanId: "ccccccccccccccc1" } }],
     });
+  });
+});
+
+describe("the work on a plan", () => {
+  it("is in the trace of that plan, also where it is done in the turn of one that it replaced", async () => {
+    await using bench = new InProcessActuator({ guests: () => [], tracing: recorded.tracing });
+    const published = (n: number): Buffer =>
+      Buffer.from(JSON.stringify({ ...bench.plan([]), traceparent: traceparent(n) }));
+    await Promise.all([1, 2].map((n) => bench.actuator.receive(published(n))));
+    const [apply, ...more] = recorded.named("apply plan");
+    expect(more).toEqual([]);
+    expect(apply?.spanContext().traceId).toBe(traceparent(2).slice(3, 35));
+    expect(recorded.named(PROCESS).map(({ attributes }) => attributes["kvmgov.outcome"])).toEqual([
+      "replaced",
+      undefined,
+    ]);
   });
 });

@@ -45,8 +45,8 @@ describe("what is said of a change", () => {
   it("is what changed, the first reason, and how many there are; all of them at debug", () => {
     const { info, debug } = said(plan("it is scientific", "2 CPUs are idle", "it wants both"), CHANGES);
     expect(info.map(([, text]) => text)).toEqual([
-      "guest solver: quota of vcpu 0 0.4 cores -> none (it is scientific; 2 more reasons)",
-      "guest solver: weight of guest 700 -> idle (it is scientific; 2 more reasons)",
+      "guest solver: quota of vcpu 0 0.4 cores -> none (it is scientific; 2 more)",
+      "guest solver: weight of guest 700 -> idle (it is scientific; 2 more)",
     ]);
     expect(info[0]?.[0]).toMatchObject({ event: "quota-changed", reason: "it is scientific", reasons: 3 });
     expect(debug.map(([fields]) => fields)).toMatchObject([

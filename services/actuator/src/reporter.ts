@@ -150,7 +150,7 @@ export class Reporter {
     if (changes.length === 0) return;
     const { name: guest, uuid } = plan;
     const [reason = "no reason given", ...others] = plan.reasons.map(({ text }) => text);
-    const more = others.length === 0 ? "" : `; ${others.length} more reasons`;
+    const more = others.length === 0 ? "" : `; ${others.length} more`;
     for (const { event, target, old, new: now } of changes) {
       this.#log.info(
         { event, guest, uuid, target, old, new: now, reason, reasons: plan.reasons.length },
