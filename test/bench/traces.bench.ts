@@ -62,12 +62,21 @@ class ProcessArm implements Arm {
   }
 }
 
+/** @throws {Error} it ended instead */
 async function answer(child: ChildProcess): Promise<Figures> {
-  const ended = once(child, "exit").then(() => {
+  const told = new AbortController();
+  const { signal } = told;
+  const ended = once(child, "exit", { signal }).then(() => {
     throw new Error(`a part ended: ${child.spawnargs.join(" ")}`);
   });
-  const [figures] = (await Promise.race([once(child, "message"), ended])) as [Figures];
-  return figures;
+  // Of the one that lost the race nobody hears any more.
+  ended.catch(() => undefined);
+  try {
+    const [figures] = (await Promise.race([once(child, "message", { signal }), ended])) as [Figures];
+    return figures;
+  } finally {
+    told.abort();
+  }
 }
 
 /** Takes what it gets and does nothing with it. */
