@@ -224,10 +224,13 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "traces", () => {
       for (const { links, attributes, traceId } of renewals) {
         const begun = await receiver.untilTrace(links[0]?.traceId ?? "none", WHOLE);
         expect(begun.find(({ spanId }) => spanId === links[0]?.spanId)?.name).toBe(`publish ${PLAN}`);
-        const origin = begun.find(({ name }) => name === `process ${PLAN}`);
-        expect(origin?.attributes["kvmgov.generation"]).toBe(attributes["kvmgov.generation"]);
-        expect(origin?.links).toEqual([]);
-        expect(origin?.traceId).not.toBe(traceId);
+        // An actuator that starts goes on with the plan that lies there: the one before it may have followed it, too.
+        const origins = begun.filter(({ name }) => name === `process ${PLAN}`);
+        expect(origins.some((origin) => origin.links.length === 0)).toBe(true);
+        for (const origin of origins) {
+          expect(origin.attributes["kvmgov.generation"]).toBe(attributes["kvmgov.generation"]);
+          expect(origin.traceId).not.toBe(traceId);
+        }
       }
       // What was said of a tick is found by its trace.
       const said = [...actuator.log, ...classifier.log].filter(({ trace_id: id }) => id === first);
