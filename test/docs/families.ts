@@ -1,6 +1,6 @@
 /** Every family of metrics of the three services, from the code that registers them. */
 import { DescriptorBudget } from "@kvm-governor/linux";
-import { createBusMetrics, createLogger } from "@kvm-governor/service-kit";
+import { createBusMetrics, createLogger, exposeTraces, TRACING_OFF } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
@@ -23,7 +23,14 @@ export interface Family {
 const noError = (family: string, error: unknown): void => {
   throw new Error(`${family} failed`, { cause: error });
 };
-const none = { silent: createLogger("docs", "silent"), isUp: (): boolean => false };
+const none = {
+  silent: createLogger("docs", "silent"),
+  isUp: (): boolean => false,
+  traces: {
+    tracing: TRACING_OFF,
+    counts: () => Promise.resolve({ exported: 0, failed: 0, queueFull: 0 }),
+  },
+};
 
 /** Families by service. The services add nothing else, but for prom-client's own in the classifier. */
 export async function familiesOfServices(): Promise<Map<string, Family[]>> {
@@ -31,6 +38,7 @@ export async function familiesOfServices(): Promise<Map<string, Family[]>> {
   const families = new Map<string, Family[]>();
   for (const [service, registry] of Object.entries(registries)) {
     createBusMetrics(registry, none.isUp);
+    exposeTraces(registry, none.traces);
     families.set(service, await familiesOf(registry));
   }
   return families;

@@ -54,6 +54,7 @@ async function namesInSources(): Promise<string[]> {
     "services/collector/src/metrics/own-metrics.ts",
     "packages/service-kit/src/bus/metrics.ts",
     "packages/service-kit/src/bus/bus.ts",
+    "packages/service-kit/src/tracing/metrics.ts",
     "packages/service-kit/src/pages.ts",
   ];
   const texts = await Promise.all(files.map(readDeployed));

@@ -14,3 +14,8 @@ export * from "./service.ts";
 export * from "./fast-families.ts";
 export { readTlsFiles, tlsFilesSchema } from "./tls-files.ts";
 export type { NatsTls, TlsFiles, TlsMaterial } from "./tls-files.ts";
+export { processSpan } from "./tracing/messaging.ts";
+export { exposeTraces } from "./tracing/metrics.ts";
+export type { TraceSource } from "./tracing/metrics.ts";
+export { NO_SPAN, TRACING_OFF } from "./tracing/tracing.ts";
+export type { Attributes, Span, SpanSpec, Tracing } from "./tracing/tracing.ts";

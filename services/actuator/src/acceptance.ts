@@ -1,5 +1,13 @@
 /** Whether a plan may be followed: pure. A plan steers root, so that every doubt is a refusal. */
-import { ContractError, MESSAGE_BYTES_MAX, parseContract, planSchema, type Plan } from "@kvm-governor/policy";
+import {
+  ContractError,
+  MESSAGE_BYTES_MAX,
+  parseContract,
+  publishedPlanSchema,
+  type Plan,
+  type PublishedPlan,
+} from "@kvm-governor/policy";
+import type { Span } from "@kvm-governor/service-kit";
 
 export type RefusalReason =
   "oversized" | "malformed" | "wrong-host" | "wrong-boot" | "expired" | "older-generation" | "older-sequence";
@@ -8,12 +16,25 @@ export interface Refusal {
   result: "refused";
   reason: RefusalReason;
   text: string;
+  /** W3C traceparent of the plan, unchecked, where it could be read. */
+  traceparent?: string | undefined;
+}
+
+/** An accepted plan. */
+export interface Followed {
+  plan: Plan;
+  /** When it is void, in microseconds of CLOCK_BOOTTIME. */
+  expiresAtUs: number;
+  /** W3C traceparent that it came with, unchecked. */
+  traceparent?: string | undefined;
+  /** In which it is worked off. */
+  span?: Span;
 }
 
 export type Judgement =
-  | { result: "accepted"; plan: Plan; expiresAtUs: number }
+  | ({ result: "accepted" } & Followed)
   /** The plan that is followed already, once more (after a reconnect). */
-  | { result: "repeated" }
+  | { result: "repeated"; traceparent?: string | undefined }
   | Refusal;
 
 export interface AcceptanceContext {
@@ -38,14 +59,18 @@ export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgeme
     );
   }
   try {
-    return judge(parseContract(planSchema, data, "plan"), context);
+    return judge(parseContract(publishedPlanSchema, data, "plan"), context);
   } catch (error) {
     if (error instanceof ContractError) return refuse("malformed", error.message);
     throw error;
   }
 }
 
-function judge(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: AcceptanceContext): Judgement {
+function judge({ traceparent, ...plan }: PublishedPlan, context: AcceptanceContext): Judgement {
+  return { ...judgePlain(plan, context), traceparent };
+}
+
+function judgePlain(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: AcceptanceContext): Judgement {
   if (plan.host !== host) return refuse("wrong-host", `plan is for host ${plan.host}`);
   if (plan.bootId !== bootId) return refuse("wrong-boot", `plan is for boot ${plan.bootId}`);
   const { generation, sequence } = plan;

@@ -18,7 +18,14 @@ import {
   type Guest,
 } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
-import { connectBus, loadConfig, Readiness, runService, startPages } from "@kvm-governor/service-kit";
+import {
+  connectBus,
+  exposeTraces,
+  loadConfig,
+  Readiness,
+  runService,
+  startPages,
+} from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { Actuator } from "./actuator.ts";
@@ -30,7 +37,7 @@ import { readOnlyReason, runBefore } from "./permission.ts";
 import { runLoop } from "./run-loop.ts";
 import { adoptableUntil, end, openAudit, report } from "./start-and-end.ts";
 
-await runService("actuator", async ({ log, signal, onReload }) => {
+await runService("actuator", async ({ log, signal, onReload, traces }) => {
   let config = loadConfig(actuatorSchema, { env: process.env });
   const bootId = readBootId(KERNEL_ROOTS.procRoot);
   const mounts = readCgroupMounts();
@@ -54,6 +61,8 @@ await runService("actuator", async ({ log, signal, onReload }) => {
 
   const registry = new Registry();
   const metrics = createMetrics(registry);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
   const audit = lock === undefined ? undefined : openAudit(config, log, metrics);
   const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootTimeUs());
@@ -85,6 +94,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const actuator = new Actuator({
     host: config.hostId,
@@ -101,6 +111,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
       onlineCpus: () => topology.read().usable,
       nowMs: () => performance.now(),
       onDrift: () => config.onDrift,
+      tracing,
     },
     lock,
     runDir: config.runDir,

@@ -1,13 +1,5 @@
 /** Plans that came: the newest one that waits, and the one that is followed. */
-import type { Plan } from "@kvm-governor/policy";
-import { judgePlan, type AcceptanceContext, type Judgement } from "./acceptance.ts";
-
-/** An accepted plan. */
-export interface Followed {
-  plan: Plan;
-  /** When it is void, in microseconds of CLOCK_BOOTTIME. */
-  expiresAtUs: number;
-}
+import { judgePlan, type AcceptanceContext, type Followed, type Judgement } from "./acceptance.ts";
 
 export class PlanInbox {
   #followed: Followed | undefined;
@@ -21,7 +13,10 @@ export class PlanInbox {
   /** Judges what came. An accepted plan waits until it is taken, and takes the place of one that waits. */
   put(data: Uint8Array, context: Omit<AcceptanceContext, "last">): Judgement {
     const judgement = judgePlan(data, { ...context, last: (this.#pending ?? this.#followed)?.plan });
-    if (judgement.result === "accepted") this.#pending = judgement;
+    if (judgement.result === "accepted") {
+      this.#pending?.span?.set({ "kvmgov.outcome": "replaced" });
+      this.#pending = judgement;
+    }
     return judgement;
   }
 

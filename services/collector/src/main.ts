@@ -4,12 +4,14 @@ import { bootTimeUs } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
+  exposeTraces,
   Readiness,
   runService,
   startPages,
   untilAborted,
   type Bus,
   type Logger,
+  type Tracing,
 } from "@kvm-governor/service-kit";
 import manifest from "../package.json" with { type: "json" };
 import { Collector } from "./collector.ts";
@@ -36,7 +38,7 @@ const nowMs = (): number => performance.now();
 /** Goes on in suspend, so that a tick after it is seen as late. */
 const bootTimeMs = (): number => bootTimeUs() / 1000;
 
-await runService("collector", async ({ log, signal, onReload }) => {
+await runService("collector", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
   log.level = config.logLevel;
   const declarations = new Declarations(config.policyFile);
@@ -56,6 +58,8 @@ await runService("collector", async ({ log, signal, onReload }) => {
     budget: measuring.context.budget,
     isPerfAvailable: measuring.context.perfProblem === undefined,
   });
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   onReload(() => reload(declarations, metrics, log));
   metrics.policyFileOk.set(1);
 
@@ -69,6 +73,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const pages = await startPages({
     listen: config.listen,
@@ -78,7 +83,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     readiness,
     log,
   });
-  const publisher = startPublisher(bus, config, metrics, log);
+  const publisher = startPublisher(bus, config, { metrics, log, tracing });
   const announcer = startAnnouncer(bus, config, measuring, pages.url, metrics);
   const collector = new Collector({
     measuring,
@@ -89,6 +94,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     readiness,
     log,
     nowMs,
+    tracing,
   });
   registerFamilies(registry, collector, measuring, declarations, metrics);
 
@@ -123,14 +129,14 @@ function reload(declarations: Declarations, metrics: OwnMetrics, log: Logger): v
 function startPublisher(
   bus: Bus,
   config: CollectorConfig,
-  metrics: OwnMetrics,
-  log: Logger,
+  { metrics, log, tracing }: { metrics: OwnMetrics; log: Logger; tracing: Tracing },
 ): SamplePublisher {
   const outage = new Outage();
   return new SamplePublisher({
     bus,
     nowMs,
     periodMs: config.checkPeriodMs,
+    tracing,
     onPublished: (sample) => {
       metrics.published.inc();
       const dropped = outage.end();
