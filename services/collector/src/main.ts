@@ -4,6 +4,7 @@ import { bootTimeUs } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
+  PageRegistry,
   Readiness,
   runService,
   startPages,
@@ -21,7 +22,6 @@ import { startMeasuring, type Measuring } from "./measuring.ts";
 import { registerGuestFamilies } from "./metrics/guest-families.ts";
 import { registerHostFamilies } from "./metrics/host-families.ts";
 import { createOwnMetrics, type OwnMetrics } from "./metrics/own-metrics.ts";
-import { SnapshotRegistry } from "./metrics/snapshot-registry.ts";
 import { Outage } from "./outage.ts";
 import { SamplePublisher } from "./sample-publisher.ts";
 import { TickLoop, tickClock } from "./tick-loop.ts";
@@ -48,7 +48,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     nowMs,
   });
   sayPerf(log, measuring);
-  const registry = new SnapshotRegistry(nowMs);
+  const registry = new PageRegistry(nowMs);
   const readiness = new Readiness();
   const metrics = createOwnMetrics({
     registry,
@@ -174,7 +174,7 @@ function startAnnouncer(
 }
 
 function registerFamilies(
-  registry: SnapshotRegistry,
+  registry: PageRegistry,
   collector: Collector,
   measuring: Measuring,
   declarations: Declarations,

@@ -10,10 +10,35 @@ import {
 } from "@kvm-governor/service-kit";
 import type { Registry } from "prom-client";
 
+/** What a page shows of a vCPU. */
+export type VcpuFigures = Pick<
+  VcpuCounters,
+  | "index"
+  | "runNs"
+  | "delayNs"
+  | "switches"
+  | "hasMigrations"
+  | "migrations"
+  | "voluntary"
+  | "involuntary"
+  | "hasThrottling"
+  | "periods"
+  | "throttledPeriods"
+  | "throttledNs"
+>;
+
+/** What a page shows of a guest. */
+export type GuestFigures = Pick<
+  GuestCounters,
+  "guest" | "vcpus" | "emulator" | "ioThreads" | "switchSource"
+> & {
+  allVcpus: Iterable<VcpuFigures>;
+};
+
 export interface GuestFamilyOptions {
   registry: Registry;
   /** Guests of the last reading: who is gone is not among them, and leaves the page. */
-  guests: () => readonly GuestCounters[];
+  guests: () => readonly GuestFigures[];
   declare: (guest: Guest) => Declared;
   /** Before the families that need them: reads voluntary and involuntary switches. */
   readSwitchSplit: () => void;
@@ -22,16 +47,22 @@ export interface GuestFamilyOptions {
 
 const CLASSES = ["auto", "service", "scientific", "exempt"] as const;
 const STATES = ["running", "paused", "migrating", "unknown"] as const;
-const SECOND_NS = 1e9;
 
 type Value<T> = (of: T) => number | undefined;
 
-const VCPU_COUNTERS: readonly (readonly [name: string, help: string, value: Value<VcpuCounters>])[] = [
-  ["run_seconds_total", "Time the vCPU's thread ran on a CPU", (v) => v.runNs.value / SECOND_NS],
+/** Where `unit` is `ns`, values are nanoseconds, and the page shows seconds. */
+const VCPU_COUNTERS: readonly (readonly [
+  name: string,
+  help: string,
+  value: Value<VcpuFigures>,
+  unit?: "ns",
+])[] = [
+  ["run_seconds_total", "Time the vCPU's thread ran on a CPU", (v) => v.runNs.value, "ns"],
   [
     "delay_seconds_total",
     "Time the vCPU's thread was runnable and waited for a CPU, throttled time included",
-    (v) => v.delayNs.value / SECOND_NS,
+    (v) => v.delayNs.value,
+    "ns",
   ],
   ["context_switches_total", "Context switches of the vCPU's thread", (v) => v.switches.value],
   [
@@ -62,15 +93,16 @@ const VCPU_COUNTERS: readonly (readonly [name: string, help: string, value: Valu
   [
     "throttled_seconds_total",
     "Time the vCPU's control group was throttled",
-    (v) => throttled(v, v.throttledNs.value / SECOND_NS),
+    (v) => throttled(v, v.throttledNs.value),
+    "ns",
   ],
 ];
 
-function migrations(vcpu: VcpuCounters): number | undefined {
+function migrations(vcpu: VcpuFigures): number | undefined {
   return vcpu.hasMigrations ? vcpu.migrations.value : undefined;
 }
 
-function throttled(vcpu: VcpuCounters, value: number): number | undefined {
+function throttled(vcpu: VcpuFigures, value: number): number | undefined {
   return vcpu.hasThrottling ? value : undefined;
 }
 
@@ -79,8 +111,14 @@ export function registerGuestFamilies(options: GuestFamilyOptions): void {
   registerDeclared(options);
   registerOtherThreads(options);
   const readFirst = VCPU_COUNTERS.findIndex(([name]) => name === "voluntary_context_switches_total");
-  for (const [at, [name, help, value]] of VCPU_COUNTERS.entries()) {
-    const spec: FamilySpec = { name: `kvmgov_vcpu_${name}`, help, type: "counter", labels: ["uuid", "vcpu"] };
+  for (const [at, [name, help, value, unit]] of VCPU_COUNTERS.entries()) {
+    const spec: FamilySpec = {
+      name: `kvmgov_vcpu_${name}`,
+      help,
+      type: "counter",
+      labels: ["uuid", "vcpu"],
+      ...(unit !== undefined && { unit }),
+    };
     register(options, spec, (write) => {
       if (at === readFirst) options.readSwitchSplit();
       for (const counters of options.guests()) writeVcpus(counters, value, write);
@@ -89,25 +127,17 @@ export function registerGuestFamilies(options: GuestFamilyOptions): void {
 }
 
 function registerIdentity(options: GuestFamilyOptions): void {
-  gauge(
-    options,
-    "info",
-    "A guest: its name and where it was found",
-    ["name", "source"],
-    ({ guest: { uuid, name, source } }, write) => write(labelText({ uuid, name, source }), 1),
+  gauge(options, "info", "A guest: its name and where it was found", ["name", "source"], (counters, write) =>
+    write(labelsOf(counters).info, 1),
   );
   gauge(options, "vcpus", "vCPUs of the guest", [], (counters, write) =>
     write(uuidOf(counters), counters.vcpus.length),
   );
-  gauge(
-    options,
-    "state",
-    "1 for the state that the guest is in",
-    ["state"],
-    ({ guest: { uuid, state } }, write) => {
-      for (const each of STATES) write(labelText({ uuid, state: each }), each === state ? 1 : 0);
-    },
-  );
+  gauge(options, "state", "1 for the state that the guest is in", ["state"], (counters, write) => {
+    const { states } = labelsOf(counters);
+    for (const [at, each] of STATES.entries())
+      write(states[at] as LabelText, each === counters.guest.state ? 1 : 0);
+  });
   gauge(
     options,
     "perf_available",
@@ -123,10 +153,10 @@ function registerDeclared(options: GuestFamilyOptions): void {
     "declared_class",
     "1 for the class that an operator declared",
     ["class"],
-    ({ guest }, write) => {
-      const declared = options.declare(guest).class;
-      for (const each of CLASSES)
-        write(labelText({ uuid: guest.uuid, class: each }), each === declared ? 1 : 0);
+    (counters, write) => {
+      const declared = options.declare(counters.guest).class;
+      const { classes } = labelsOf(counters);
+      for (const [at, each] of CLASSES.entries()) write(classes[at] as LabelText, each === declared ? 1 : 0);
     },
   );
   gauge(
@@ -156,21 +186,22 @@ function registerOtherThreads(options: GuestFamilyOptions): void {
     help: "Time that threads of the guest other than vCPUs and I/O threads ran, since they were first seen",
     type: "counter",
     labels: ["uuid"],
+    unit: "ns",
   };
   register(options, emulator, (write) => {
-    for (const counters of options.guests())
-      write(uuidOf(counters), counters.emulator.runNs.value / SECOND_NS);
+    for (const counters of options.guests()) write(uuidOf(counters), counters.emulator.runNs.value);
   });
   const ioThreads: FamilySpec = {
     name: "kvmgov_guest_iothread_run_seconds_total",
     help: "Time that the guest's I/O thread ran",
     type: "counter",
     labels: ["uuid", "iothread"],
+    unit: "ns",
   };
   register(options, ioThreads, (write) => {
     for (const { guest, ioThreads } of options.guests()) {
       for (const [id, { runNs }] of ioThreads) {
-        write(labelText({ uuid: guest.uuid, iothread: String(id) }), runNs.value / SECOND_NS);
+        write(labelText({ uuid: guest.uuid, iothread: String(id) }), runNs.value);
       }
     }
   });
@@ -181,7 +212,7 @@ function gauge(
   name: string,
   help: string,
   moreLabels: readonly string[],
-  each: (counters: GuestCounters, write: WriteSeries) => void,
+  each: (counters: GuestFigures, write: WriteSeries) => void,
 ): void {
   const spec: FamilySpec = {
     name: `kvmgov_guest_${name}`,
@@ -202,24 +233,50 @@ function register(
   registerFamily(options.registry, spec, collect, options.onError);
 }
 
-function writeVcpus(counters: GuestCounters, value: Value<VcpuCounters>, write: WriteSeries): void {
+function writeVcpus(counters: GuestFigures, value: Value<VcpuFigures>, write: WriteSeries): void {
   for (const vcpu of counters.allVcpus) {
     const number = value(vcpu);
     if (number !== undefined) write(vcpuLabels(counters, vcpu), number);
   }
 }
 
-/** Formatted once: most of a scrape would be spent on it otherwise. Counters live as long as the run of their guest. */
-const guestLabels = new WeakMap<GuestCounters, LabelText>();
-const labelsOfVcpu = new WeakMap<VcpuCounters, LabelText>();
+interface GuestLabels {
+  /** The record that they were made of: a guest can be renamed. */
+  guest: Guest;
+  uuid: LabelText;
+  info: LabelText;
+  /** In the order of STATES. */
+  states: readonly LabelText[];
+  /** In the order of CLASSES. */
+  classes: readonly LabelText[];
+}
 
-function uuidOf(counters: GuestCounters): LabelText {
+/** Formatted once: most of a scrape would be spent on it otherwise. Counters live as long as the run of their guest. */
+const guestLabels = new WeakMap<GuestFigures, GuestLabels>();
+const labelsOfVcpu = new WeakMap<VcpuFigures, LabelText>();
+
+function labelsOf(counters: GuestFigures): GuestLabels {
+  const { guest } = counters;
   let labels = guestLabels.get(counters);
-  if (labels === undefined) guestLabels.set(counters, (labels = labelText({ uuid: counters.guest.uuid })));
+  if (labels?.guest !== guest) {
+    const { uuid, name, source } = guest;
+    labels = {
+      guest,
+      uuid: labelText({ uuid }),
+      info: labelText({ uuid, name, source }),
+      states: STATES.map((state) => labelText({ uuid, state })),
+      classes: CLASSES.map((each) => labelText({ uuid, class: each })),
+    };
+    guestLabels.set(counters, labels);
+  }
   return labels;
 }
 
-function vcpuLabels({ guest }: GuestCounters, vcpu: VcpuCounters): LabelText {
+function uuidOf(counters: GuestFigures): LabelText {
+  return labelsOf(counters).uuid;
+}
+
+function vcpuLabels({ guest }: GuestFigures, vcpu: VcpuFigures): LabelText {
   let labels = labelsOfVcpu.get(vcpu);
   if (labels === undefined) {
     labelsOfVcpu.set(vcpu, (labels = labelText({ uuid: guest.uuid, vcpu: String(vcpu.index) })));
