@@ -34,6 +34,9 @@ export interface Pages {
   close(): Promise<void>;
 }
 
+/** Prometheus scrapes once a minute or more often. */
+const KEEP_ALIVE_MS = 75_000;
+
 /** @throws {Error} the address is in use or cannot be bound; {ConfigError} the web configuration cannot be used */
 export async function startPages(options: PagesOptions): Promise<Pages> {
   const app = express();
@@ -57,6 +60,8 @@ export async function startPages(options: PagesOptions): Promise<Pages> {
 
   const server = tls === undefined ? createServer(app) : createTlsServer(tls, app);
   const { host, port } = splitAddress(options.listen);
+  // Longer than the usual interval of scrapes: the next one finds its connection open.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.listen(port, host);
   await once(server, "listening");
   const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
