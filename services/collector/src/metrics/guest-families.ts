@@ -1,6 +1,6 @@
 /** Families of guests and vCPUs: many series, written as text at each scrape from what the last tick read. */
 import type { Declared } from "@kvm-governor/policy";
-import type { Guest, GuestCounters, VcpuCounters } from "@kvm-governor/linux";
+import type { Guest } from "@kvm-governor/linux";
 import {
   labelText,
   registerFamily,
@@ -9,31 +9,14 @@ import {
   type WriteSeries,
 } from "@kvm-governor/service-kit";
 import type { Registry } from "prom-client";
-
-/** What a page shows of a vCPU. */
-export type VcpuFigures = Pick<
-  VcpuCounters,
-  | "index"
-  | "runNs"
-  | "delayNs"
-  | "switches"
-  | "hasMigrations"
-  | "migrations"
-  | "voluntary"
-  | "involuntary"
-  | "hasThrottling"
-  | "periods"
-  | "throttledPeriods"
-  | "throttledNs"
->;
-
-/** What a page shows of a guest. */
-export type GuestFigures = Pick<
-  GuestCounters,
-  "guest" | "vcpus" | "emulator" | "ioThreads" | "switchSource"
-> & {
-  allVcpus: Iterable<VcpuFigures>;
-};
+import {
+  CLASSES,
+  GuestRows,
+  STATES,
+  type GuestFigures,
+  type GuestRow,
+  type VcpuFigures,
+} from "./guest-rows.ts";
 
 export interface GuestFamilyOptions {
   registry: Registry;
@@ -45,9 +28,7 @@ export interface GuestFamilyOptions {
   onError: (family: string, error: unknown) => void;
 }
 
-const CLASSES = ["auto", "service", "scientific", "exempt"] as const;
-const STATES = ["running", "paused", "migrating", "unknown"] as const;
-
+type Context = GuestFamilyOptions & { rows: () => readonly GuestRow[] };
 type Value<T> = (of: T) => number | undefined;
 
 /** Where `unit` is `ns`, values are nanoseconds, and the page shows seconds. */
@@ -107,9 +88,11 @@ function throttled(vcpu: VcpuFigures, value: number): number | undefined {
 }
 
 export function registerGuestFamilies(options: GuestFamilyOptions): void {
-  registerIdentity(options);
-  registerDeclared(options);
-  registerOtherThreads(options);
+  const rows = new GuestRows();
+  const context: Context = { ...options, rows: () => rows.of(options.guests()) };
+  registerIdentity(context);
+  registerDeclared(context);
+  registerOtherThreads(context);
   const readFirst = VCPU_COUNTERS.findIndex(([name]) => name === "voluntary_context_switches_total");
   for (const [at, [name, help, value, unit]] of VCPU_COUNTERS.entries()) {
     const spec: FamilySpec = {
@@ -119,43 +102,41 @@ export function registerGuestFamilies(options: GuestFamilyOptions): void {
       labels: ["uuid", "vcpu"],
       ...(unit !== undefined && { unit }),
     };
-    register(options, spec, (write) => {
+    register(context, spec, (write) => {
       if (at === readFirst) options.readSwitchSplit();
-      for (const counters of options.guests()) writeVcpus(counters, value, write);
+      writeVcpus(context.rows(), value, write);
     });
   }
 }
 
-function registerIdentity(options: GuestFamilyOptions): void {
-  gauge(options, "info", "A guest: its name and where it was found", ["name", "source"], (counters, write) =>
-    write(labelsOf(counters).info, 1),
+function registerIdentity(options: Context): void {
+  gauge(options, "info", "A guest: its name and where it was found", ["name", "source"], ({ info }, write) =>
+    write(info, 1),
   );
-  gauge(options, "vcpus", "vCPUs of the guest", [], (counters, write) =>
-    write(uuidOf(counters), counters.vcpus.length),
+  gauge(options, "vcpus", "vCPUs of the guest", [], ({ uuid, figures }, write) =>
+    write(uuid, figures.vcpus.length),
   );
-  gauge(options, "state", "1 for the state that the guest is in", ["state"], (counters, write) => {
-    const { states } = labelsOf(counters);
+  gauge(options, "state", "1 for the state that the guest is in", ["state"], ({ states, figures }, write) => {
     for (const [at, each] of STATES.entries())
-      write(states[at] as LabelText, each === counters.guest.state ? 1 : 0);
+      write(states[at] as LabelText, each === figures.guest.state ? 1 : 0);
   });
   gauge(
     options,
     "perf_available",
     "1 where context switches are counted by perf, 0 where they are the sums of /proc/TID/status",
     [],
-    (counters, write) => write(uuidOf(counters), counters.switchSource === "perf" ? 1 : 0),
+    ({ uuid, figures }, write) => write(uuid, figures.switchSource === "perf" ? 1 : 0),
   );
 }
 
-function registerDeclared(options: GuestFamilyOptions): void {
+function registerDeclared(options: Context): void {
   gauge(
     options,
     "declared_class",
     "1 for the class that an operator declared",
     ["class"],
-    (counters, write) => {
-      const declared = options.declare(counters.guest).class;
-      const { classes } = labelsOf(counters);
+    ({ classes, figures }, write) => {
+      const declared = options.declare(figures.guest).class;
       for (const [at, each] of CLASSES.entries()) write(classes[at] as LabelText, each === declared ? 1 : 0);
     },
   );
@@ -164,9 +145,9 @@ function registerDeclared(options: GuestFamilyOptions): void {
     "declared_sla_cores",
     "CPU that an operator promised to the guest",
     [],
-    (counters, write) => {
-      const { slaCores } = options.declare(counters.guest);
-      if (slaCores !== undefined) write(uuidOf(counters), slaCores);
+    ({ uuid, figures }, write) => {
+      const { slaCores } = options.declare(figures.guest);
+      if (slaCores !== undefined) write(uuid, slaCores);
     },
   );
   gauge(
@@ -174,13 +155,14 @@ function registerDeclared(options: GuestFamilyOptions): void {
     "exempt_reason_info",
     "Why the guest is left alone unless its class is declared",
     ["reason"],
-    ({ guest: { uuid, exemptReason } }, write) => {
+    ({ figures }, write) => {
+      const { uuid, exemptReason } = figures.guest;
       if (exemptReason !== undefined) write(labelText({ uuid, reason: exemptReason }), 1);
     },
   );
 }
 
-function registerOtherThreads(options: GuestFamilyOptions): void {
+function registerOtherThreads(options: Context): void {
   const emulator: FamilySpec = {
     name: "kvmgov_guest_emulator_run_seconds_total",
     help: "Time that threads of the guest other than vCPUs and I/O threads ran, since they were first seen",
@@ -189,7 +171,7 @@ function registerOtherThreads(options: GuestFamilyOptions): void {
     unit: "ns",
   };
   register(options, emulator, (write) => {
-    for (const counters of options.guests()) write(uuidOf(counters), counters.emulator.runNs.value);
+    for (const { uuid, figures } of options.rows()) write(uuid, figures.emulator.runNs.value);
   });
   const ioThreads: FamilySpec = {
     name: "kvmgov_guest_iothread_run_seconds_total",
@@ -208,11 +190,11 @@ function registerOtherThreads(options: GuestFamilyOptions): void {
 }
 
 function gauge(
-  options: GuestFamilyOptions,
+  options: Context,
   name: string,
   help: string,
   moreLabels: readonly string[],
-  each: (counters: GuestFigures, write: WriteSeries) => void,
+  each: (row: GuestRow, write: WriteSeries) => void,
 ): void {
   const spec: FamilySpec = {
     name: `kvmgov_guest_${name}`,
@@ -221,65 +203,19 @@ function gauge(
     labels: ["uuid", ...moreLabels],
   };
   register(options, spec, (write) => {
-    for (const counters of options.guests()) each(counters, write);
+    for (const row of options.rows()) each(row, write);
   });
 }
 
-function register(
-  options: GuestFamilyOptions,
-  spec: FamilySpec,
-  collect: (write: WriteSeries) => void,
-): void {
+function register(options: Context, spec: FamilySpec, collect: (write: WriteSeries) => void): void {
   registerFamily(options.registry, spec, collect, options.onError);
 }
 
-function writeVcpus(counters: GuestFigures, value: Value<VcpuFigures>, write: WriteSeries): void {
-  for (const vcpu of counters.allVcpus) {
-    const number = value(vcpu);
-    if (number !== undefined) write(vcpuLabels(counters, vcpu), number);
+function writeVcpus(rows: readonly GuestRow[], value: Value<VcpuFigures>, write: WriteSeries): void {
+  for (const { vcpus } of rows) {
+    for (const { figures, labels } of vcpus) {
+      const number = value(figures);
+      if (number !== undefined) write(labels, number);
+    }
   }
-}
-
-interface GuestLabels {
-  /** The record that they were made of: a guest can be renamed. */
-  guest: Guest;
-  uuid: LabelText;
-  info: LabelText;
-  /** In the order of STATES. */
-  states: readonly LabelText[];
-  /** In the order of CLASSES. */
-  classes: readonly LabelText[];
-}
-
-/** Formatted once: most of a scrape would be spent on it otherwise. Counters live as long as the run of their guest. */
-const guestLabels = new WeakMap<GuestFigures, GuestLabels>();
-const labelsOfVcpu = new WeakMap<VcpuFigures, LabelText>();
-
-function labelsOf(counters: GuestFigures): GuestLabels {
-  const { guest } = counters;
-  let labels = guestLabels.get(counters);
-  if (labels?.guest !== guest) {
-    const { uuid, name, source } = guest;
-    labels = {
-      guest,
-      uuid: labelText({ uuid }),
-      info: labelText({ uuid, name, source }),
-      states: STATES.map((state) => labelText({ uuid, state })),
-      classes: CLASSES.map((each) => labelText({ uuid, class: each })),
-    };
-    guestLabels.set(counters, labels);
-  }
-  return labels;
-}
-
-function uuidOf(counters: GuestFigures): LabelText {
-  return labelsOf(counters).uuid;
-}
-
-function vcpuLabels({ guest }: GuestFigures, vcpu: VcpuFigures): LabelText {
-  let labels = labelsOfVcpu.get(vcpu);
-  if (labels === undefined) {
-    labelsOfVcpu.set(vcpu, (labels = labelText({ uuid: guest.uuid, vcpu: String(vcpu.index) })));
-  }
-  return labels;
 }
