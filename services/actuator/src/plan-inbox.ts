@@ -1,6 +1,7 @@
 /** Plans that came: the newest one that waits, and the one that is followed. */
 import type { Plan } from "@kvm-governor/policy";
 import { judgePlan, type AcceptanceContext, type Judgement } from "./acceptance.ts";
+import { PlanReader } from "./plan-reader.ts";
 
 /** An accepted plan. */
 export interface Followed {
@@ -10,6 +11,7 @@ export interface Followed {
 }
 
 export class PlanInbox {
+  readonly #reader = new PlanReader();
   #followed: Followed | undefined;
   #pending: Followed | undefined;
 
@@ -20,7 +22,8 @@ export class PlanInbox {
 
   /** Judges what came. An accepted plan waits until it is taken, and takes the place of one that waits. */
   put(data: Uint8Array, context: Omit<AcceptanceContext, "last">): Judgement {
-    const judgement = judgePlan(data, { ...context, last: (this.#pending ?? this.#followed)?.plan });
+    const last = (this.#pending ?? this.#followed)?.plan;
+    const judgement = judgePlan(data, { ...context, last }, this.#reader);
     if (judgement.result === "accepted") this.#pending = judgement;
     return judgement;
   }
