@@ -13,9 +13,9 @@ import {
   type LibvirtExporter,
   type NatsServer,
 } from "@kvm-governor/lab";
+import { processCpuNs } from "@kvm-governor/linux";
 import { Readiness, connectBus, createLogger, type Bus } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
-import { processCpuMs } from "../support/process-cpu.ts";
 import { ServiceProcess, waitFor } from "../support/service-process.ts";
 import type { Arm, Figures } from "./harness.ts";
 import { ScrapeClient, sizeOf } from "./scrape-client.ts";
@@ -157,4 +157,7 @@ async function scrapeOf({ name, url, pids, client }: Side): Promise<Figures> {
   };
 }
 
-const cpuOf = (pids: readonly number[]): number => pids.reduce((sum, pid) => sum + processCpuMs(pid), 0);
+/** CPU time of processes together, in milliseconds: of threads that ended, too. /proc/PID/stat has it in steps of 10. */
+function cpuOf(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + (processCpuNs(pid) ?? NaN), 0) / 1e6;
+}

@@ -32,6 +32,9 @@ export class LibvirtStatusDir {
     this.#dir = dir;
   }
 
+  /** What is wrong with the metadata of guests that can be read, as of the last change. */
+  guestProblems: readonly string[] = [];
+
   get entries(): StatusEntry[] {
     return [...this.#files.values()].map((file) => file.entry);
   }
@@ -47,6 +50,7 @@ export class LibvirtStatusDir {
     const isDue = nowUs - this.#lookedAtUs >= LOOK_AT_ALL_US;
     if (!isDue && signature !== undefined && signature === this.#signature) return false;
     const isChanged = this.#refreshAll();
+    if (isChanged) this.guestProblems = this.entries.flatMap(problemOf);
     const isWell = this.problem === undefined && this.entries.every(({ problem }) => problem === undefined);
     const isOld = stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > SAME_TIME_MS;
     this.#signature = isWell && isOld ? signature : undefined;
@@ -101,6 +105,10 @@ export class LibvirtStatusDir {
     }
     return true;
   }
+}
+
+function problemOf({ status }: StatusEntry): string[] {
+  return status?.problem === undefined ? [] : [`guest ${JSON.stringify(status.name)}: ${status.problem}`];
 }
 
 function parseEntry(file: string, fileName: string): StatusEntry {

@@ -17,7 +17,7 @@ export function isQemuProgram(path: string): boolean {
 
 /**
  * A process may become QEMU after it was first seen: whoever starts a guest forks first and execs then. Young processes
- * are therefore looked at every time, old ones a few in each scan (also against a process id used again).
+ * are therefore looked at in every scan, old ones a few at a time (also against a process id used again).
  */
 const YOUNG_US = 10_000_000;
 const OLD_AT_A_TIME = 50;
@@ -37,8 +37,6 @@ export class ProcessScanner {
   readonly #procRoot: string;
   /** Processes that were no QEMU, with the time of their first sight; {@link ALWAYS_OLD}: without a program. */
   #others = new Map<number, number>();
-  /** Those of them that are looked at every time. */
-  #young = new Map<number, number>();
   #nextOld = 0;
   /** An id is given a little before its process can be seen: what was new in the last look is looked at once more. */
   #again: GivenIds | "all" | undefined;
@@ -62,31 +60,23 @@ export class ProcessScanner {
       ? undefined
       : idsOf(given && again ? { from: again.from, to: given.to } : (given ?? again));
     if (few === undefined) return { fresh: this.#scanAll(known, nowUs), grown: undefined };
-    return this.#scanFew(few, known, nowUs);
+    return this.#lookAt(few, known);
   }
 
   /** Ids that were given anew: what was known of their processes before is of others. */
   #forget(given: GivenIds): void {
-    for (const pids of [this.#others, this.#young])
-      for (const pid of pids.keys()) if (isGiven(given, pid)) pids.delete(pid);
+    for (const pid of this.#others.keys()) if (isGiven(given, pid)) this.#others.delete(pid);
   }
 
-  #scanFew(ids: readonly number[], known: { has(pid: number): boolean }, nowUs: number): ScanResult {
+  /** A process that turns into QEMU, however long after it began, is given away by the threads that it then makes. */
+  #lookAt(ids: readonly number[], known: { has(pid: number): boolean }): ScanResult {
     const fresh = new Set<number>();
     const grown = new Set<number>();
     for (const id of ids) {
       const program = this.#isThere(id) ? this.#programOf(id) : undefined;
-      const leader = program === undefined ? undefined : this.#leaderOf(id);
-      if (program === undefined || leader === undefined) continue;
-      // A thread also gives away a process that turned into QEMU long after it began.
-      if (isQemuProgram(program)) (known.has(leader) ? grown : fresh).add(leader);
-      else if (leader === id) this.#young.set(id, nowUs);
-    }
-    for (const [pid, firstSeen] of this.#young) {
-      const program = this.#isThere(pid) ? this.#programOf(pid) : undefined;
-      const isFresh = program !== undefined && isQemuProgram(program) && !known.has(pid);
-      if (isFresh) fresh.add(pid);
-      if (program === undefined || isFresh || nowUs - firstSeen > YOUNG_US) this.#young.delete(pid);
+      if (program === undefined || !isQemuProgram(program)) continue;
+      const leader = this.#leaderOf(id);
+      if (leader !== undefined) (known.has(leader) ? grown : fresh).add(leader);
     }
     return { fresh: [...fresh], grown };
   }
@@ -99,7 +89,7 @@ export class ProcessScanner {
     for (const name of listIfThere(this.#procRoot) ?? []) {
       const pid = pidOf(name);
       if (pid === 0 || known.has(pid)) continue;
-      const firstSeen = this.#others.get(pid) ?? this.#young.get(pid) ?? nowUs;
+      const firstSeen = this.#others.get(pid) ?? nowUs;
       const isOld = nowUs - firstSeen > YOUNG_US;
       const isDue = isOld ? old >= from && old < from + OLD_AT_A_TIME : true;
       if (isOld) old++;
@@ -108,7 +98,6 @@ export class ProcessScanner {
       else others.set(pid, program === undefined ? ALWAYS_OLD : firstSeen);
     }
     this.#others = others;
-    this.#young = new Map([...others].filter(([, firstSeen]) => nowUs - firstSeen <= YOUNG_US));
     this.#nextOld = from + OLD_AT_A_TIME >= old ? 0 : from + OLD_AT_A_TIME;
     return found;
   }

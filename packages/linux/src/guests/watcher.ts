@@ -65,10 +65,7 @@ export class GuestWatcher implements Disposable {
    */
   get problems(): string[] {
     const general = [this.#statuses.problem, this.#context.firstSight.problem];
-    const ofGuests = this.#statuses.entries.map(({ status }) =>
-      status?.problem === undefined ? undefined : `guest ${JSON.stringify(status.name)}: ${status.problem}`,
-    );
-    return [...general, ...ofGuests].filter((each) => each !== undefined);
+    return [...general.filter((each) => each !== undefined), ...this.#statuses.guestProblems];
   }
 
   /**
