@@ -102,15 +102,13 @@ export class PeerArm implements Arm {
       Object.assign(figures, await scrapeOf(side));
     }
     await sleep(fromMs + INTERVAL_MS - performance.now());
-    const whole = this.#sides.map(({ name, pids }, at) => [
-      `${name}_interval_cpu_ms`,
-      cpuOf(pids) - (before[at] as number),
-    ]);
+    for (const [at, { name, pids }] of this.#sides.entries())
+      figures[`${name}_interval_cpu_ms`] = cpuOf(pids) - (before[at] as number);
     const nats = cpuOf([this.#nats?.server.pid ?? 0]) - natsBefore;
     if ((await this.#published()) - published < Math.floor(INTERVAL_MS / CHECK_PERIOD_MS))
       throw new Error("the collector did not publish its samples");
     const guests = (await this.#collector?.metric("kvmgov_collector_guests")) ?? 0;
-    return { ...figures, ...Object.fromEntries(whole), nats_interval_cpu_ms: nats, guests };
+    return { ...figures, nats_interval_cpu_ms: nats, guests };
   }
 
   async tearDown(): Promise<void> {

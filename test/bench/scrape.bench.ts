@@ -20,7 +20,7 @@ const LARGEST = 1000;
 /** Every thread wakes between two scrapes. */
 const WAKE_MS = 400;
 const PEER_GUESTS = [4, 40];
-const PEER_ROUNDS = 8;
+const PEER_ROUNDS = 5;
 
 const only = process.argv.includes("--only") ? process.argv[process.argv.indexOf("--only") + 1] : undefined;
 if (only !== undefined && only !== "pages" && only !== "peers")
