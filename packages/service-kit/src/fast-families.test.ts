@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { Gauge, Registry } from "prom-client";
-import { labelText, registerFamily } from "./fast-families.ts";
+import { labelText, registerFamily, type WriteSeries } from "./fast-families.ts";
 
 const noError = (family: string, error: unknown): void => {
   throw new Error(`${family} failed`, { cause: error });
@@ -51,7 +51,8 @@ describe("registerFamily", () => {
     const registry = new Registry();
     const failed: string[] = [];
     const onError = (family: string): void => void failed.push(family);
-    const broken = (): void => {
+    const broken = (write: WriteSeries): void => {
+      write(labelText({}), 1);
       throw new Error("broken");
     };
     registerFamily(

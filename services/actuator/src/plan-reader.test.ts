@@ -87,6 +87,16 @@ describe("PlanReader", () => {
     );
   });
 
+  it.each([
+    [[0], [0, 1]],
+    [[0, 1], [0]],
+  ])("tells CPUs %j from %j", (before, now) => {
+    const reader = new PlanReader();
+    const web = { ...good, uuid: uuidOf(1) };
+    reader.read(bytesOf([{ ...web, emulatorCpus: before }]));
+    expect(reader.read(bytesOf([{ ...web, emulatorCpus: now }])).guests[0]?.emulatorCpus).toEqual(now);
+  });
+
   it("gives the same objects for guests that stayed the same", () => {
     const reader = new PlanReader();
     const [web, db] = [

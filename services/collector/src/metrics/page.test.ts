@@ -139,6 +139,14 @@ describe("the page of metrics", () => {
     expect(await page.registry.metrics()).not.toContain(OTHER);
   });
 
+  it("shows the new name of a guest that was renamed", async () => {
+    await page.registry.page();
+    page.read(page.guests.map((guest) => (guest.uuid === OTHER ? { ...guest, name: "renamed" } : guest)));
+    page.nowMs = 1000;
+    const text = await page.registry.metrics();
+    expect([text.includes('name="renamed"'), text.includes('name="db"')]).toEqual([true, false]);
+  });
+
   it("shares one page among scrapes that overlap", async () => {
     const [a, b] = await Promise.all([page.registry.page(), page.registry.page()]);
     expect(a).toBe(b);
