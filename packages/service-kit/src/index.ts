@@ -8,6 +8,7 @@ export type { MessageKind } from "./bus/streams.ts";
 export * from "./common-config.ts";
 export * from "./config.ts";
 export * from "./log.ts";
+export * from "./page-registry.ts";
 export * from "./pages.ts";
 export * from "./readiness.ts";
 export * from "./service.ts";

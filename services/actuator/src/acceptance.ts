@@ -1,13 +1,7 @@
 /** Whether a plan may be followed: pure. A plan steers root, so that every doubt is a refusal. */
-import {
-  ContractError,
-  MESSAGE_BYTES_MAX,
-  parseContract,
-  publishedPlanSchema,
-  type Plan,
-  type PublishedPlan,
-} from "@kvm-governor/policy";
+import { ContractError, MESSAGE_BYTES_MAX, type Plan, type PublishedPlan } from "@kvm-governor/policy";
 import type { Span } from "@kvm-governor/service-kit";
+import { PlanReader } from "./plan-reader.ts";
 
 export type RefusalReason =
   "oversized" | "malformed" | "wrong-host" | "wrong-boot" | "expired" | "older-generation" | "older-sequence";
@@ -51,7 +45,11 @@ export interface AcceptanceContext {
 const refuse = (reason: RefusalReason, text: string): Refusal => ({ result: "refused", reason, text });
 
 /** Judges what came under the host's key. Never throws. */
-export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgement {
+export function judgePlan(
+  data: Uint8Array,
+  context: AcceptanceContext,
+  reader: Pick<PlanReader, "read"> = new PlanReader(),
+): Judgement {
   if (data.length > MESSAGE_BYTES_MAX) {
     return refuse(
       "oversized",
@@ -59,7 +57,7 @@ export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgeme
     );
   }
   try {
-    return judge(parseContract(publishedPlanSchema, data, "plan"), context);
+    return judge(reader.read(data), context);
   } catch (error) {
     if (error instanceof ContractError) return refuse("malformed", error.message);
     throw error;

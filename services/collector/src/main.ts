@@ -1,10 +1,11 @@
 /** The collector: measures the guests of one host, shows them to Prometheus, and publishes a sample every T_check. */
 import { join } from "node:path";
-import { bootTimeUs } from "@kvm-governor/linux";
+import { bootTimeUs, DirectoryWatch } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
   exposeTraces,
+  PageRegistry,
   Readiness,
   runService,
   startPages,
@@ -17,19 +18,17 @@ import manifest from "../package.json" with { type: "json" };
 import { Collector } from "./collector.ts";
 import { readConfig, type CollectorConfig } from "./config.ts";
 import { Declarations } from "./declarations.ts";
+import { DiscoveryLoop } from "./discovery-loop.ts";
 import { HostAnnouncer } from "./host-announcer.ts";
 import { hostMessage } from "./host-message.ts";
 import { startMeasuring, type Measuring } from "./measuring.ts";
 import { registerGuestFamilies } from "./metrics/guest-families.ts";
 import { registerHostFamilies } from "./metrics/host-families.ts";
 import { createOwnMetrics, type OwnMetrics } from "./metrics/own-metrics.ts";
-import { SnapshotRegistry } from "./metrics/snapshot-registry.ts";
 import { Outage } from "./outage.ts";
 import { SamplePublisher } from "./sample-publisher.ts";
 import { TickLoop, tickClock } from "./tick-loop.ts";
 
-/** Guests that come or go are to be noticed within a second, however long the check period is. */
-const DISCOVERY_MS = 500;
 const HEARTBEAT_MS = 30_000;
 /** Time of a scrape for voluntary and involuntary switches: about 450 vCPUs that have switched since. */
 const SPLIT_MS_MAX = 4;
@@ -50,7 +49,7 @@ await runService("collector", async ({ log, signal, onReload, traces }) => {
     nowMs,
   });
   sayPerf(log, measuring);
-  const registry = new SnapshotRegistry(nowMs);
+  const registry = new PageRegistry(nowMs);
   const readiness = new Readiness();
   const metrics = createOwnMetrics({
     registry,
@@ -99,9 +98,11 @@ await runService("collector", async ({ log, signal, onReload, traces }) => {
   registerFamilies(registry, collector, measuring, declarations, metrics);
 
   collector.tick(0);
-  const loops = startLoops(collector, config.checkPeriodMs, metrics);
+  const ticks = startTicks(collector, config.checkPeriodMs, metrics);
+  const stopDiscovery = startDiscovery(collector, measuring, config);
   await untilAborted(signal);
-  for (const loop of loops) loop.stop();
+  ticks.stop();
+  stopDiscovery();
   announcer.close();
   await publisher.close();
   await pages.close();
@@ -180,7 +181,7 @@ function startAnnouncer(
 }
 
 function registerFamilies(
-  registry: SnapshotRegistry,
+  registry: PageRegistry,
   collector: Collector,
   measuring: Measuring,
   declarations: Declarations,
@@ -204,21 +205,32 @@ function registerFamilies(
   });
 }
 
-function startLoops(collector: Collector, periodMs: number, metrics: OwnMetrics): TickLoop[] {
-  const clock = tickClock(bootTimeMs);
-  const ticks = new TickLoop({
+function startTicks(collector: Collector, periodMs: number, metrics: OwnMetrics): TickLoop {
+  const loop = new TickLoop({
     periodMs,
-    clock,
+    clock: tickClock(bootTimeMs),
     onTick: (lateMs) => collector.tick(lateMs),
     onMissed: (count) => metrics.ticksMissed.inc(count),
   });
-  const discovery = new TickLoop({
-    periodMs: DISCOVERY_MS,
-    clock,
-    onTick: () => collector.discoverUnless(DISCOVERY_MS / 2),
-    onMissed: () => undefined,
+  loop.start();
+  return loop;
+}
+
+/** @returns the way to stop it */
+function startDiscovery(
+  collector: Collector,
+  { watcher }: Measuring,
+  { libvirtRunDir }: CollectorConfig,
+): () => void {
+  const watch = new DirectoryWatch(libvirtRunDir, () => loop.hear());
+  const loop = new DiscoveryLoop({
+    clock: tickClock(bootTimeMs),
+    look: (unlessWithinMs) => collector.discoverUnless(unlessWithinMs),
+    isOftenNeeded: () => !watch.ensure() || watcher.inventory.guests.some(({ source }) => source === "qemu"),
   });
-  const loops = periodMs > DISCOVERY_MS ? [ticks, discovery] : [ticks];
-  for (const loop of loops) loop.start();
-  return loops;
+  loop.start();
+  return () => {
+    loop.stop();
+    watch.close();
+  };
 }
