@@ -1,6 +1,12 @@
 /** Every family of metrics of the three services, from the code that registers them. */
 import { DescriptorBudget } from "@kvm-governor/linux";
-import { createBusMetrics, createLogger, exposeBuildInfo } from "@kvm-governor/service-kit";
+import {
+  createBusMetrics,
+  createLogger,
+  exposeBuildInfo,
+  exposeTraces,
+  TRACING_OFF,
+} from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
@@ -23,7 +29,14 @@ export interface Family {
 const noError = (family: string, error: unknown): void => {
   throw new Error(`${family} failed`, { cause: error });
 };
-const none = { silent: createLogger("docs", "silent"), isUp: (): boolean => false };
+const none = {
+  silent: createLogger("docs", "silent"),
+  isUp: (): boolean => false,
+  traces: {
+    tracing: TRACING_OFF,
+    counts: () => Promise.resolve({ exported: 0, failed: 0, queueFull: 0 }),
+  },
+};
 
 /** Families by service. The services add nothing else, but for prom-client's own in the classifier. */
 export async function familiesOfServices(): Promise<Map<string, Family[]>> {
@@ -32,6 +45,7 @@ export async function familiesOfServices(): Promise<Map<string, Family[]>> {
   for (const [service, registry] of Object.entries(registries)) {
     createBusMetrics(registry, none.isUp);
     exposeBuildInfo(registry, { name: service, version: "0" });
+    exposeTraces(registry, none.traces);
     families.set(service, await familiesOf(registry));
   }
   return families;

@@ -55,6 +55,7 @@ async function namesInSources(): Promise<string[]> {
     "packages/service-kit/src/build-info.ts",
     "packages/service-kit/src/bus/metrics.ts",
     "packages/service-kit/src/bus/bus.ts",
+    "packages/service-kit/src/tracing/metrics.ts",
     "packages/service-kit/src/pages.ts",
   ];
   const texts = await Promise.all(files.map(readDeployed));

@@ -7,6 +7,7 @@ export * from "./contracts/plan.ts";
 export * from "./contracts/recording.ts";
 export * from "./contracts/sample.ts";
 export * from "./contracts/subjects.ts";
+export * from "./contracts/traceparent.ts";
 export * from "./settings.ts";
 export * from "./state.ts";
 export * from "./cpu-list.ts";

@@ -22,6 +22,7 @@ import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
   exposeBuildInfo,
+  exposeTraces,
   loadConfig,
   Readiness,
   runService,
@@ -39,7 +40,7 @@ import { readOnlyReason, runBefore } from "./permission.ts";
 import { runLoop } from "./run-loop.ts";
 import { adoptableUntil, end, openAudit, report } from "./start-and-end.ts";
 
-await runService("actuator", async ({ log, signal, onReload }) => {
+await runService("actuator", async ({ log, signal, onReload, traces }) => {
   let config = loadConfig(actuatorSchema, { env: process.env });
   const bootId = readBootId(KERNEL_ROOTS.procRoot);
   const mounts = readCgroupMounts();
@@ -64,6 +65,8 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   const registry = new Registry();
   exposeBuildInfo(registry, manifest);
   const metrics = createMetrics(registry);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
   const audit = lock === undefined ? undefined : openAudit(config, log, metrics);
   const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootTimeUs());
@@ -95,6 +98,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const actuator = new Actuator({
     host: config.hostId,
@@ -111,6 +115,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
       onlineCpus: () => topology.read().usable,
       nowMs: () => performance.now(),
       onDrift: () => config.onDrift,
+      tracing,
     },
     lock,
     runDir: config.runDir,

@@ -5,6 +5,7 @@ import {
   ConfigError,
   connectBus,
   exposeBuildInfo,
+  exposeTraces,
   LAST_OF_EACH_HOST,
   runService,
   startPages,
@@ -38,7 +39,7 @@ const PLACES = {
   host: LAST_OF_EACH_HOST,
 };
 
-await runService("classifier", async ({ log, signal, onReload }) => {
+await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
   log.level = config.logLevel;
   const registry = new Registry();
@@ -49,6 +50,8 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   exposeBuildInfo(registry, manifest);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   const settings = reloadableSettings(config, log, metrics, onReload);
 
   const redis = new RedisConnection({
@@ -67,6 +70,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
@@ -81,6 +85,7 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     topologyOf: (sample) => topologies.of(sample),
     metrics,
     log,
+    tracing,
     committed: (sample, plan, report, before) => {
       views.decided(sample, plan, report);
       history.decided(plan, report, before);
@@ -107,9 +112,10 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     signal,
     now,
+    tracing,
     planTtlMs: () => settings().planTtlMs,
   });
-  const reports = { views, topologies, history, ticker, refusals, metrics };
+  const reports = { views, topologies, history, ticker, refusals, metrics, tracing };
   const consumers = consumeAll(bus, signal, {
     sample: (message) => loop.offer(message),
     applied: onApplied(reports),

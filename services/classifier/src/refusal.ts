@@ -1,7 +1,8 @@
 /** Messages that cannot be worked off: told apart by reason, counted, logged, never again asked for. */
 import type { z } from "zod";
 import { ContractError, MESSAGE_BYTES_MAX, parseContract } from "@kvm-governor/policy";
-import type { BusMessage, Logger, MessageKind } from "@kvm-governor/service-kit";
+import { NO_SPAN } from "@kvm-governor/service-kit";
+import type { BusMessage, Logger, MessageKind, Span } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 
 /**
@@ -68,7 +69,9 @@ export class Refusals {
     this.#now = now;
   }
 
-  refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError): void {
+  /** @param span of the message, where it has one */
+  refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError, span: Span = NO_SPAN): void {
+    span.fail(error.reason, error.message);
     this.#metrics.refused.inc({ kind, reason: error.reason });
     const key = `${kind} ${message.host} ${error.reason}`;
     const now = this.#now();

@@ -1,7 +1,8 @@
 /** One tick of a host: discover, read, hand over. */
 import type { Sample } from "@kvm-governor/policy";
 import type { HostReading, GuestReading } from "@kvm-governor/linux";
-import type { Logger, Readiness } from "@kvm-governor/service-kit";
+import { TRACING_OFF } from "@kvm-governor/service-kit";
+import type { Logger, Readiness, Span, Tracing } from "@kvm-governor/service-kit";
 import type { Declarations } from "./declarations.ts";
 import { GuestEvents } from "./guest-events.ts";
 import type { HostAnnouncer } from "./host-announcer.ts";
@@ -20,6 +21,8 @@ export interface CollectorOptions {
   readiness: Readiness;
   log: Logger;
   nowMs: () => number;
+  /** By default off. */
+  tracing?: Tracing;
 }
 
 export class Collector {
@@ -63,15 +66,34 @@ export class Collector {
     this.#sayOnce(problems);
   }
 
+  /** The first span of each tick's trace. */
   tick(lateMs: number): void {
-    const { measuring, declarations, publisher, announcer, pageUrls, metrics, nowMs } = this.#options;
-    const fromMs = nowMs();
-    this.#discover();
-    const { host, sample } = measuring.sampler.tick(measuring.watcher.inventory, (guest) =>
-      declarations.of(guest),
+    const { tracing = TRACING_OFF } = this.#options;
+    tracing.span({ name: "tick", root: true, attributes: { "kvmgov.late_ms": lateMs } }, (span) =>
+      this.#tick(lateMs, span),
     );
+  }
+
+  #tick(lateMs: number, span: Span): void {
+    const {
+      measuring,
+      publisher,
+      announcer,
+      pageUrls,
+      metrics,
+      nowMs,
+      tracing = TRACING_OFF,
+    } = this.#options;
+    const fromMs = nowMs();
+    const { host, sample } = tracing.span({ name: "read" }, () => this.#read());
     this.#host = host;
     measuring.memory.tick(measuring.watcher.inventory.guests);
+    span.set({
+      "kvmgov.host": sample?.host,
+      "kvmgov.sequence": sample?.sequence,
+      "kvmgov.guests": measuring.guests.last.readable.length,
+      "kvmgov.guests.unreadable": measuring.guests.last.unreadable.length,
+    });
     if (sample !== undefined) publisher.offer((this.#sample = sample));
     announcer.tick(host.isTopologyChanged || pageUrls.isChanged());
     this.#report(measuring.guests.last, host);
@@ -79,6 +101,12 @@ export class Collector {
     metrics.ticks.inc();
     metrics.tickLateSeconds.set(lateMs / 1000);
     metrics.tickSeconds.observe((nowMs() - fromMs) / 1000);
+  }
+
+  #read(): ReturnType<Measuring["sampler"]["tick"]> {
+    const { measuring, declarations } = this.#options;
+    this.#discover();
+    return measuring.sampler.tick(measuring.watcher.inventory, (guest) => declarations.of(guest));
   }
 
   #report({ readable, unreadable }: GuestReading, host: HostReading): void {

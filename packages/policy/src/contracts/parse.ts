@@ -25,6 +25,14 @@ export class ContractError extends Error {
  * @throws {ContractError} oversized, not JSON, or a field is missing or wrong
  */
 export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Array, what: string): T {
+  return checkContract(schema, parseJson(input, what), what);
+}
+
+/**
+ * Parses JSON text or UTF-8 bytes, unchecked.
+ * @throws {ContractError} oversized, or not JSON
+ */
+export function parseJson(input: string | Uint8Array, what: string): unknown {
   if (input.length > MESSAGE_BYTES_MAX) {
     throw new ContractError(
       what,
@@ -33,13 +41,11 @@ export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Arra
     );
   }
   const text = typeof input === "string" ? input : new TextDecoder().decode(input);
-  let value: unknown;
   try {
-    value = JSON.parse(text);
+    return JSON.parse(text) as unknown;
   } catch (cause) {
     throw new ContractError(what, "", `is not JSON: ${(cause as Error).message}`, { cause });
   }
-  return checkContract(schema, value, what);
 }
 
 /**

@@ -1,8 +1,13 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
 import { AckPolicy, DeliverPolicy, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Consumer, ConsumerConfig, ConsumerMessages, JsMsg } from "@nats-io/jetstream";
-import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
+import type { JetStreamPublishOptions } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
+import { hostOfSubject, streams, subjects, TRACEPARENT_HEADER } from "@kvm-governor/policy";
 import type { Registry } from "prom-client";
+import { publishSpan } from "../tracing/messaging.ts";
+import { NO_SPAN, TRACING_OFF } from "../tracing/tracing.ts";
+import type { Span, Tracing } from "../tracing/tracing.ts";
 import { BusConnection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { createBusMetrics } from "./metrics.ts";
@@ -15,6 +20,8 @@ export interface BusOptions extends ConnectionOptions {
   registry: Registry;
   /** Makes streams and buckets at each (re)connect. For the classifier; hosts have no right to. */
   manage?: boolean;
+  /** Of messages that belong to a tick; by default none. */
+  tracing?: Tracing;
 }
 
 /** One message of a stream. Exactly one of ack, nak and term is called for each. */
@@ -26,6 +33,8 @@ export interface BusMessage {
   /** Sequence in the stream. */
   streamSequence: number;
   redelivered: boolean;
+  /** W3C traceparent as its sender put it, unchecked; undefined where there is none. */
+  traceparent?: string | undefined;
   ack(): void;
   /** Again after `delayMs`. */
   nak(delayMs: number): void;
@@ -51,12 +60,14 @@ export class Bus {
   readonly #connection: BusConnection;
   readonly #options: BusOptions;
   readonly #metrics: BusMetrics;
+  readonly #tracing: Tracing;
   #managed: Promise<void> = Promise.resolve();
 
   constructor(options: BusOptions) {
     this.#options = options;
     this.#connection = new BusConnection(options);
-    this.plans = new Plans(this.#connection);
+    this.#tracing = options.tracing ?? TRACING_OFF;
+    this.plans = new Plans(this.#connection, this.#tracing);
     const connection = this.#connection;
     this.#metrics = createBusMetrics(options.registry, () => connection.up);
     if (options.manage === true) {
@@ -81,12 +92,19 @@ export class Bus {
    */
   async publish(kind: MessageKind, host: string, value: unknown): Promise<void> {
     try {
-      const client = jetstream(this.#connection.current(), { timeout: PUBLISH_TIMEOUT_MS });
-      await client.publish(subjects[kind](host), JSON.stringify(value));
+      const data = JSON.stringify(value);
+      if (kind === "host") return await this.#send(kind, host, data, NO_SPAN);
+      const spec = publishSpan(kind, host, this.#connection.server);
+      await this.#tracing.span(spec, (span) => this.#send(kind, host, data, span));
     } catch (error) {
       this.#metrics.failures.inc({ kind });
       throw error;
     }
+  }
+
+  async #send(kind: MessageKind, host: string, data: string, span: Span): Promise<void> {
+    const client = jetstream(this.#connection.current(), { timeout: PUBLISH_TIMEOUT_MS });
+    await client.publish(subjects[kind](host), data, withTrace(span));
   }
 
   /**
@@ -192,6 +210,13 @@ function consumerConfig(kind: MessageKind, place: Place): Partial<ConsumerConfig
   };
 }
 
+function withTrace({ traceparent }: Span): Partial<JetStreamPublishOptions> {
+  if (traceparent === undefined) return {};
+  const carrier = headers();
+  carrier.set(TRACEPARENT_HEADER, traceparent);
+  return { headers: carrier };
+}
+
 function asBusMessage(message: JsMsg): BusMessage {
   return {
     subject: message.subject,
@@ -199,6 +224,7 @@ function asBusMessage(message: JsMsg): BusMessage {
     data: message.data,
     streamSequence: message.seq,
     redelivered: message.redelivered,
+    traceparent: message.headers?.get(TRACEPARENT_HEADER) || undefined,
     ack: () => message.ack(),
     nak: (delayMs) => message.nak(delayMs),
     term: (reason) => message.term(reason),
