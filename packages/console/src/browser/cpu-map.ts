@@ -58,56 +58,65 @@ export class CpuMap {
       const row = cpus[cpu];
       return row === undefined ? -1 : pick(row);
     };
-    const packages = groups(
+    const byPackage = groups(
       online,
       of((row) => row.package),
-    ).map(([id, own]) => {
+    );
+    const packages = byPackage.map(([id, own]) => {
       const nodes = groups(
         own,
         of((row) => row.node),
-      ).map(([node, inNode]) => {
-        const caches = groups(
-          inNode,
+      );
+      const title = [`Package ${Math.max(0, id)}`];
+      // A level that does not divide the one above stands on its line.
+      if (nodes.length === 1) title.push(`NUMA node ${nodes[0]?.[0] ?? 0}`);
+      if (
+        groups(
+          own,
           of((row) => row.llc),
-        ).map(([llc, inCache]) => {
-          const coreBoxes = groups(
-            inCache,
-            of((row) => row.core),
-          ).map(([, threads]) =>
-            el(
-              "ul",
-              { class: "core" },
-              threads.map((cpu) => this.#cell(cpu)),
-            ),
-          );
-          return el("div", { class: "cache" }, [
-            box("L3", ` of CPU ${llc}`),
-            el("div", { class: "cores" }, coreBoxes),
-          ]);
-        });
-        return el("div", { class: "node" }, [
-          box("NUMA node", ` ${node}`),
-          el("div", { class: "caches" }, caches),
-        ]);
-      });
-      return el("div", { class: "package" }, [
-        box("Package", ` ${Math.max(0, id)}`),
-        el("div", { class: "nodes" }, nodes),
-      ]);
+        ).length === 1
+      )
+        title.push("one L3 cache");
+      const parts = nodes.map(([node, inNode]) =>
+        this.#node(nodes.length > 1 ? node : undefined, inNode, of),
+      );
+      return el("div", { class: "package" }, [box(title.join(" · ")), el("div", { class: "nodes" }, parts)]);
     });
     const offline = keys.filter((cpu) => cpus[cpu]?.role === "offline");
-    if (offline.length > 0)
-      packages.push(
-        el("div", { class: "package" }, [
-          box("Offline", ""),
-          el(
-            "ul",
-            { class: "core" },
-            offline.map((cpu) => this.#cell(cpu)),
-          ),
-        ]),
-      );
+    if (offline.length > 0) {
+      const cells = offline.map((cpu) => this.#cell(cpu));
+      packages.push(el("div", { class: "package" }, [box("Offline"), el("ul", { class: "core" }, cells)]));
+    }
     this.#element.replaceChildren(...packages);
+  }
+
+  /** @param node its number, where the package has several */
+  #node(
+    node: number | undefined,
+    cpus: readonly string[],
+    of: (pick: (row: CpuRow) => number) => (cpu: string) => number,
+  ): HTMLElement {
+    const caches = groups(
+      cpus,
+      of((row) => row.llc),
+    );
+    const parts = caches.map(([llc, inCache]) => {
+      const cores = groups(
+        inCache,
+        of((row) => row.core),
+      ).map(([, threads]) =>
+        el(
+          "ul",
+          { class: "core" },
+          threads.map((cpu) => this.#cell(cpu)),
+        ),
+      );
+      const title = caches.length > 1 ? [box(`L3 cache of CPU ${llc}`)] : [];
+      return el("div", { class: "cache" }, [...title, el("div", { class: "cores" }, cores)]);
+    });
+    const oneCache = caches.length === 1 ? " · one L3 cache" : "";
+    const title = node === undefined ? [] : [box(`NUMA node ${node}${oneCache}`)];
+    return el("div", { class: "node" }, [...title, el("div", { class: "caches" }, parts)]);
   }
 
   #cell(cpu: string): HTMLElement {
@@ -126,7 +135,10 @@ export class CpuMap {
 
   #who(row: CpuRow): HTMLElement {
     if (row.role !== "scientific")
-      return el("span", { class: "who", text: row.role === "shared" ? `${row.mayRun} may run` : row.role });
+      return el("span", {
+        class: "who",
+        text: row.role === "shared" ? plural(row.mayRun, "guest") : row.role,
+      });
     const href = `/console/host/${this.#host}/guest/${row.guest}`;
     return el("a", { class: "who", href, "aria-label": whoText(row) }, [
       isolated(row.guestName),
@@ -135,8 +147,8 @@ export class CpuMap {
   }
 }
 
-function box(kind: string, id: string): HTMLElement {
-  return el("p", { class: "box", text: `${kind}${id}` });
+function box(text: string): HTMLElement {
+  return el("p", { class: "box", text });
 }
 
 /** In the order in which they first come. */

@@ -89,6 +89,9 @@ export function showTitle(text: string): void {
   if (document.title !== title) document.title = title;
 }
 
+/** What is longer than this is text, and not set in the size of a figure. */
+const FIGURE_MAX = 9;
+
 /** Figures at the head, by what they are of. The elements stay; only texts change. */
 export class Facts {
   readonly #values = new Map<string, HTMLElement>();
@@ -107,7 +110,10 @@ export class Facts {
         this.#list.append(place);
       }
       const [shown, small] = place.querySelectorAll("dd");
-      if (shown !== undefined) setText(shown, value);
+      if (shown !== undefined) {
+        setText(shown, value);
+        shown.classList.toggle("is-text", value.length > FIGURE_MAX);
+      }
       if (small !== undefined) {
         setText(small, detail);
         setHidden(small, detail === "");

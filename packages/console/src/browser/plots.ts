@@ -8,6 +8,7 @@ import { cores, percent, wholeNumber } from "./figures.ts";
 import { Plot } from "./plot.ts";
 import type { Line, PlotOptions } from "./plot.ts";
 import { columnsOf } from "./series.ts";
+import type { Columns } from "./series.ts";
 import { KeyedTable } from "./table.ts";
 
 /** What the plots need to know of the guest. */
@@ -17,6 +18,13 @@ const DASH = { long: [8, 4], short: [3, 3] };
 
 function line(name: string, color: string, column: SeriesColumn, rest: Partial<Line> = {}): Line {
   return { name, color, values: ({ values }) => values[column] ?? [], ...rest };
+}
+
+function voluntary({ values }: Columns): (number | null)[] {
+  return values.switches.map((all, i) => {
+    const involuntary = values.involuntary[i] ?? null;
+    return all === null || involuntary === null ? null : Math.max(0, all - involuntary);
+  });
 }
 
 /** A threshold: the same value all the time. */
@@ -68,8 +76,14 @@ function plotsOf(facts: () => PlotFacts): PlotOptions[] {
       text: (value) => wholeNumber(Math.round(value)),
       topMin: () => 10,
       lines: () => [
-        line("voluntary", "--service", "voluntary"),
+        { ...line("voluntary", "--service", "switches"), values: voluntary },
         line("involuntary", "--scientific", "involuntary", { dash: DASH.short }),
+        // Where the kernel was not asked which is which.
+        {
+          ...line("all", "--threshold", "switches", { dash: DASH.long }),
+          values: ({ values }) =>
+            values.switches.map((all, i) => (values.involuntary[i] === null ? all : null)),
+        },
       ],
     },
     {
@@ -90,7 +104,7 @@ const TITLES: Record<SeriesColumn, [title: string, text: (value: number) => stri
   count: ["Count", String],
   entitlementCores: ["May have", cores],
   quotaCores: ["Quota", cores],
-  voluntary: ["Voluntary/s", (value) => String(Math.round(value))],
+  switches: ["Switches/s", (value) => String(Math.round(value))],
   involuntary: ["Involuntary/s", (value) => String(Math.round(value))],
   class: ["List", (value) => ["service", "scientific", "exempt"][value] ?? "–"],
 };

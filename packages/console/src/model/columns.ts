@@ -1,7 +1,7 @@
 /**
  * Columns of a guest's course over time. `usage`, `delay`, `demand`: parts of its vCPUs. `count`: crossing count.
- * `entitlementCores`, `quotaCores`: what it may have, and what it is held to where quotas hold it. `voluntary`,
- * `involuntary`: context switches a second. `class`: 0 service, 1 scientific, 2 exempt.
+ * `entitlementCores`, `quotaCores`: what it may have, and what it is held to where quotas hold it. `switches`,
+ * `involuntary`: context switches a second, all of them and the involuntary ones. `class`: 0 service, 1 scientific, 2 exempt.
  */
 export const SERIES_COLUMNS = [
   "usage",
@@ -10,7 +10,7 @@ export const SERIES_COLUMNS = [
   "count",
   "entitlementCores",
   "quotaCores",
-  "voluntary",
+  "switches",
   "involuntary",
   "class",
 ] as const;

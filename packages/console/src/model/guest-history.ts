@@ -24,8 +24,8 @@ export function decisionRows(decisions: readonly DecisionFacts[]): Record<string
 
 function titleOf({ kind, class: to, movedFrom }: DecisionFacts): string {
   if (kind === "held") return "held otherwise";
-  if (kind === "first") return `first seen, in ${listName[to]} (${to})`;
-  return `moved from ${listName[movedFrom ?? to]} to ${listName[to]} (${to})`;
+  if (kind === "first") return `first seen, in ${listName[to]}`;
+  return `moved from ${listName[movedFrom ?? to]} to ${listName[to]}`;
 }
 
 export function writeRows({ writes, drift, wouldWrite }: GuestHistoryFacts): Record<string, WriteRow> {

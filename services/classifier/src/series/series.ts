@@ -134,7 +134,7 @@ function pointOf(
     count: seen.class === "exempt" ? NaN : seen.count,
     entitlementCores: seen.class === "exempt" ? NaN : seen.entitlementCores,
     quotaCores: quotaCores(plan),
-    voluntary: switches.voluntary,
+    switches: switches.all,
     involuntary: switches.involuntary,
     class: CLASS_NUMBER[seen.class],
   };
@@ -152,7 +152,7 @@ function quotaCores(plan: GuestPlan | undefined): number {
 }
 
 /** Switches a second of all vCPUs; NaN where those of one are not known. */
-function switchRates({ vcpus }: GuestSample, periodMs: number): { voluntary: number; involuntary: number } {
+function switchRates({ vcpus }: GuestSample, periodMs: number): { all: number; involuntary: number } {
   let all = 0;
   let involuntary = 0;
   for (const { switches = NaN, involuntaryPart = NaN } of vcpus) {
@@ -160,5 +160,5 @@ function switchRates({ vcpus }: GuestSample, periodMs: number): { voluntary: num
     involuntary += switches === 0 ? 0 : switches * involuntaryPart;
   }
   const perSecond = 1000 / periodMs;
-  return { voluntary: (all - involuntary) * perSecond, involuntary: involuntary * perSecond };
+  return { all: all * perSecond, involuntary: involuntary * perSecond };
 }
