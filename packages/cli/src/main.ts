@@ -63,6 +63,7 @@ program
   .addOption(preset)
   .option("--seconds <n>", "length of each of the two runs")
   .option("--seed <n>", "seed of the random load")
+  .option("--watch", "only the governed part, again and again until Ctrl-C: time to look at the console")
   .option("--json", "print one JSON line at the end instead of a live table")
   .action(finish(late(async () => (await import("./commands/demo.ts")).demo)));
 
