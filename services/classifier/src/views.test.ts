@@ -50,6 +50,10 @@ describe("a service that gets less than its SLA", () => {
   it.each([
     ["is quiet", guestSample(1, { run: 0.1, delay: 0, vcpus: 2, declared: sla })],
     ["has its SLA and wants more", guestSample(1, { run: 0.5, delay: 0.5, vcpus: 2, declared: sla })],
+    [
+      "hardly waits",
+      guestSample(1, { run: 0.85, delay: 0.06, vcpus: 2, declared: { class: "service", slaCores: 2 } }),
+    ],
     ["has no SLA", guestSample(1, { run: 0.2, delay: 0.8, vcpus: 2 })],
     ["could not be read", { ...guestSample(1, { run: 0.2, delay: 0.8, declared: sla }), incomplete: true }],
   ])("is not one that %s", (_, guest) => {

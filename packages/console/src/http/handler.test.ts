@@ -136,6 +136,13 @@ it("takes ids for ids, and nothing else", () => {
     host: "h1",
     uuid: uuidOf(1),
   });
-  for (const path of ["/host/", "/host/%3Cimg%3E", "/host/a/b", `/host/h1/guest/${uuidOf(1)}/x`, "/Events"])
+  for (const path of [
+    "/host/",
+    "/host/%3Cimg%3E",
+    `/host/a.b/guest/${uuidOf(1)}`,
+    "/host/a/b",
+    `/host/h1/guest/${uuidOf(1)}/x`,
+    "/Events",
+  ])
     expect(routeOf(path)).toBeUndefined();
 });

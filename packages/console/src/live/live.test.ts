@@ -124,6 +124,10 @@ describe("Topic", () => {
     expect(topic.logBytes).toBeLessThanOrEqual(LOG_BYTES_MAX);
     expect(framesOf(topic.since(39))).toMatchObject([{ event: "patch" }]);
     expect(framesOf(topic.since(1))).toMatchObject([{ event: "full" }]);
+    // The reader that has all but what is kept needs no more than that.
+    const events = Array.from({ length: 40 }, (_, version) => framesOf(topic.since(version + 1)));
+    const kept = events.filter((frames) => frames.every(({ event }) => event === "patch"));
+    expect(kept[0]?.length).toBe(Math.floor(topic.logBytes / (kept[0]?.[0]?.data.length ?? 1)));
   });
 
   it("says an empty model too", () => {
