@@ -103,12 +103,14 @@ describeWith(["servers", "browser"], "console", () => {
   describe("shows", () => {
     it("text that is really drawn", async () => {
       const page = await open("/console/");
-      const title = page.locator("h1");
-      const drawn = await title.screenshot();
-      await page.evaluate("document.querySelector('h1').style.visibility = 'hidden'");
-      const blank = await title.screenshot();
-      // A font that is missing leaves the same picture, with or without text.
-      expect(drawn.length).toBeGreaterThan(blank.length * 1.3);
+      // Without a font, or with one that has no letters, all letters are drawn alike: as nothing, or as the same box.
+      const pictures: Buffer[] = [];
+      for (const text of ["", "iiii", "WWWW", "äöü", "◆■●▲✖"]) {
+        await page.evaluate(`document.querySelector("h1").textContent = ${JSON.stringify(text)}`);
+        pictures.push(await page.screenshot({ clip: { x: 0, y: 50, width: 300, height: 60 } }));
+      }
+      const different = new Set(pictures.map((picture) => picture.toString("base64")));
+      expect(different.size).toBe(pictures.length);
     });
 
     it("the fleet: hosts with capacity, idle, classes and alarms", async () => {
@@ -145,7 +147,7 @@ describeWith(["servers", "browser"], "console", () => {
       await page.locator("#map .is-scientific").first().waitFor();
       expect(await page.locator("#map .cpu").count()).toBe(16);
       expect(await page.locator("#map .is-scientific").count()).toBe(4);
-      expect(await page.locator("#map .is-scientific a").first().innerText()).toMatch(/^solver ·\d$/);
+      expect(await page.locator("#map .is-scientific a").first().innerText()).toMatch(/^solver ·\d/);
       await page.locator("#map-table-part summary").click();
       expect(await page.locator("#map-table tbody tr").count()).toBe(16);
     });
@@ -309,7 +311,7 @@ describeWith(["servers", "browser"], "console", () => {
       expect(await page.locator("#banner").isVisible()).toBe(false);
     });
 
-    it("cuts off a reader that takes nothing, and keeps nothing for it", async () => {
+    it("cuts off a reader that takes nothing", async () => {
       const before = (await classifier.metric("process_resident_memory_bytes")) ?? 0;
       const { hostname, port } = new URL(classifier.url);
       const socket = connect(Number(port), hostname);

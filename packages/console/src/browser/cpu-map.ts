@@ -140,9 +140,10 @@ export class CpuMap {
         text: row.role === "shared" ? plural(row.mayRun, "guest") : row.role,
       });
     const href = `/console/host/${this.#host}/guest/${row.guest}`;
-    return el("a", { class: "who", href, "aria-label": whoText(row) }, [
+    return el("a", { class: "who", href }, [
       isolated(row.guestName),
-      el("span", { class: "vcpu", text: ` ·${row.vcpu}` }),
+      el("span", { class: "vcpu", "aria-hidden": "true", text: ` ·${row.vcpu}` }),
+      el("span", { class: "unseen", text: `, vCPU ${row.vcpu}, alone` }),
     ]);
   }
 }

@@ -7,5 +7,5 @@ export const fleetBody = `<h1>Fleet</h1>
 <section aria-labelledby="alarms-title" id="alarms-part"><h2 id="alarms-title">Alarms</h2><ul id="alarms" class="alarms"></ul></section>
 <section aria-labelledby="hosts-title"><div class="bar"><h2 id="hosts-title">Hosts</h2><div id="hosts-tools" class="tools"></div></div>
 ${classKeyHtml}
-<div id="hosts" class="scroll" role="region" aria-labelledby="hosts-title" tabindex="0"></div></section>
+<div id="hosts" class="scroll" role="group" aria-label="Table of hosts" tabindex="0"></div></section>
 ${wordsHtml}`;

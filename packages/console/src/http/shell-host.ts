@@ -9,7 +9,7 @@ export const hostBody = `<h1 id="title">Host</h1>
 <p id="map-note" class="note"></p>
 <ul class="key" aria-label="Key to the map"><li><span class="sign is-scientific" aria-hidden="true">◆</span> one scientific guest alone</li><li><span class="sign is-service" aria-hidden="true">■</span> shared by services</li><li><span class="sign is-isolated" aria-hidden="true">▨</span> isolated: not for guests</li><li><span class="sign is-offline" aria-hidden="true">×</span> offline</li><li>a thick frame is a core, its cells the threads of it</li></ul>
 <div id="map" class="map"></div>
-<details id="map-table-part"><summary>The map as a table</summary><div id="map-table" class="scroll" role="region" aria-label="CPUs as a table" tabindex="0"></div></details></section>
+<details id="map-table-part"><summary>The map as a table</summary><div id="map-table" class="scroll" role="group" aria-label="CPUs as a table" tabindex="0"></div></details></section>
 <section aria-labelledby="guests-title"><div class="bar"><h2 id="guests-title">Guests</h2><div id="guests-tools" class="tools"></div></div>
-<div id="guests" class="scroll" role="region" aria-labelledby="guests-title" tabindex="0"></div></section>
+<div id="guests" class="scroll" role="group" aria-label="Table of guests" tabindex="0"></div></section>
 ${wordsHtml}`;
