@@ -78,8 +78,8 @@ function withoutTypes(source: string): string {
 }
 
 function uplotFile(name: string): string {
-  const main = createRequire(import.meta.url).resolve("uplot");
-  return readFileSync(path.join(path.dirname(main), name), "utf8");
+  const manifest = createRequire(import.meta.url).resolve("uplot/package.json");
+  return readFileSync(path.join(path.dirname(manifest), "dist", name), "utf8");
 }
 
 function read(file: URL): string {
