@@ -240,8 +240,8 @@ describeWith(["root", "kvm", "servers", "lab"], "kvmgov demo", () => {
       await said(/(LIST_se to LIST_sc)/);
       const events = await fetch(`${page}/events`);
       let told = "";
-      for await (const chunk of events.body ?? []) {
-        told += new TextDecoder().decode(chunk);
+      for await (const chunk of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        told += chunk;
         if (told.includes("moved from LIST_se to LIST_sc")) break;
       }
       await said(/(round 2)/);
