@@ -52,7 +52,8 @@ export class Live {
       try {
         why = await this.#follow(abort);
       } catch (error) {
-        why = error instanceof TypeError ? "" : String(error);
+        // Of the network, or of our own patience: the page says since when, and that is all there is to say.
+        why = error instanceof TypeError || abort.signal.aborted ? "" : String(error);
       }
       if (this.#abort !== abort) return;
       this.#lost(why);

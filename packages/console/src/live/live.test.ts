@@ -5,7 +5,7 @@ import { diff } from "./diff.ts";
 import { FrameReader } from "./frames.ts";
 import type { Frame } from "./frames.ts";
 import { Hub } from "./hub.ts";
-import { BEAT_MS, CUT_AFTER_MS, Reader } from "./reader.ts";
+import { BEAT_MS, CUT_AFTER_MS, PIECE_BYTES, Reader } from "./reader.ts";
 import type { Connection } from "./reader.ts";
 import { LOG_BYTES_MAX, Topic } from "./topic.ts";
 
@@ -45,12 +45,15 @@ const framesOf = (text: string): Frame[] => new FrameReader().read(text);
 class FakeConnection implements Connection {
   writableLength = 0;
   isCut = false;
-  sent = "";
+  readonly #sent: Uint8Array[] = [];
   /** Bytes stay where they are. */
   isStuck = false;
-  write(text: string): void {
-    this.sent += text;
-    if (this.isStuck) this.writableLength += text.length;
+  write(bytes: Uint8Array): void {
+    this.#sent.push(bytes);
+    if (this.isStuck) this.writableLength += bytes.length;
+  }
+  get sent(): string {
+    return Buffer.concat(this.#sent).toString();
   }
   destroy(): void {
     this.isCut = true;
@@ -164,6 +167,21 @@ describe("Reader", () => {
     expect(connection.isCut).toBe(false);
     expect(reader.pump(5000 + CUT_AFTER_MS)).toBe(false);
     expect(connection.isCut).toBe(true);
+  });
+
+  it("is not cut off while it takes a little, and gets text whole that goes out in pieces", () => {
+    const { topic, connection, reader } = reading();
+    const text = "a😀".repeat(PIECE_BYTES);
+    topic.update({ t: { a: { text } } });
+    connection.isStuck = true;
+    reader.pump(0);
+    const [frame] = framesOf(connection.sent);
+    expect(frame?.data).toContain(text);
+    for (let ms = 0; ms < 10 * CUT_AFTER_MS; ms += CUT_AFTER_MS - 1) {
+      connection.writableLength -= 100;
+      expect(reader.pump(ms)).toBe(true);
+    }
+    expect(connection.isCut).toBe(false);
   });
 
   it("hears a beat when nothing changes", () => {

@@ -8,12 +8,14 @@ import type { Topic } from "./topic.ts";
 export interface Connection {
   /** Bytes that were written and that the network has not taken. */
   readonly writableLength: number;
-  write(text: string): unknown;
+  write(bytes: Uint8Array): unknown;
   destroy(): unknown;
 }
 
-/** How long a reader may leave a message untaken. */
+/** How long a reader may take nothing. */
 export const CUT_AFTER_MS = 5000;
+/** Messages go out in pieces of so many bytes: a network that takes one of them in 5 s is slow, not stuck. */
+export const PIECE_BYTES = 16 * 1024;
 /** Something is sent at least this often: silence means that the connection is gone. */
 export const BEAT_MS = 5000;
 
@@ -22,6 +24,7 @@ export class Reader {
   readonly #topic: Topic;
   #version: number;
   #stuckSinceMs: number | undefined;
+  #untaken = 0;
   #saidAtMs: number;
 
   /** @param lastEventId what the page got last, where it comes back */
@@ -34,7 +37,11 @@ export class Reader {
 
   /** Sends what is missing, if the reader can take it. @returns false: it was cut off */
   pump(nowMs: number): boolean {
-    if (this.#connection.writableLength > 0) {
+    const { writableLength } = this.#connection;
+    const isTaking = writableLength < this.#untaken;
+    this.#untaken = writableLength;
+    if (writableLength > 0) {
+      if (isTaking) this.#stuckSinceMs = nowMs;
       this.#stuckSinceMs ??= nowMs;
       if (nowMs - this.#stuckSinceMs < CUT_AFTER_MS) return true;
       this.#connection.destroy();
@@ -50,6 +57,8 @@ export class Reader {
 
   #say(text: string, nowMs: number): void {
     this.#saidAtMs = nowMs;
-    this.#connection.write(text);
+    const bytes = Buffer.from(text);
+    for (let from = 0; from < bytes.length; from += PIECE_BYTES)
+      this.#connection.write(bytes.subarray(from, from + PIECE_BYTES));
   }
 }
