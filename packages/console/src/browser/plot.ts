@@ -1,7 +1,7 @@
 /** One plot: uPlot with our colours, shaded where the guest was in LIST_sc, and its values in words below the title. */
 import uPlot from "uplot";
 import { timeText } from "./clock.ts";
-import { el, setText } from "./dom.ts";
+import { el, setHidden, setText } from "./dom.ts";
 import type { Columns } from "./series.ts";
 import { scientificSpans } from "./series.ts";
 
@@ -67,6 +67,7 @@ export class Plot {
     this.#lines = lines;
     if (this.#plot === undefined || !isSame) this.#build();
     else this.#plot.setData(this.#data());
+    this.#hideEmptyLines();
     this.#showValues(undefined);
   }
 
@@ -143,6 +144,15 @@ export class Plot {
     const width = this.#place.clientWidth;
     if (this.#plot !== undefined && width > 0 && width !== this.#plot.width)
       this.#plot.setSize({ width, height: HEIGHT });
+  }
+
+  /** A line without any value (no quota, say) needs no entry in the key. */
+  #hideEmptyLines(): void {
+    for (const [i, line] of this.#lines.entries()) {
+      const item = this.#values.children[i];
+      const isEmpty = line.values(this.#columns).every((value) => value === null);
+      if (item instanceof HTMLElement) setHidden(item, isEmpty);
+    }
   }
 
   /** Under the cursor; else the newest ones. */

@@ -14,7 +14,7 @@ export function decisionRows(decisions: readonly DecisionFacts[]): Record<string
         class: decision.class,
         generation: decision.generation,
         title: titleOf(decision),
-        seen: `ran ${percent(decision.usage)}, waited ${percent(decision.delay)}, wanted ${percent(decision.demand)} of its vCPUs`,
+        seen: `ran ${percent(decision.usage)}, waited ${percent(Math.min(1, decision.delay))}, wanted ${percent(decision.demand)} of its vCPUs`,
         reasons: decision.reasons.map(({ text }) => visible(text)),
         held: heldText(decision.held),
       },

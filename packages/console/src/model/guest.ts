@@ -38,7 +38,7 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
     vcpus: sample?.vcpus.length ?? plan?.vcpus.length ?? 0,
     usage: report === undefined ? null : round(report.usage, 2),
     demand: report === undefined ? null : round(report.demand, 2),
-    delay: report === undefined ? null : round(report.delay, 2),
+    delay: report === undefined ? null : round(Math.min(1, report.delay), 2),
     count: report?.count ?? null,
     mayCores: report === undefined || report.class === "exempt" ? null : round(report.entitlementCores, 2),
     slaCores: plan?.slaCores ?? sample?.declared.slaCores ?? null,
@@ -76,7 +76,7 @@ function seenText(report: GuestReport | undefined): string {
   if (report === undefined) return "";
   const { usage, delay, demand, readable, crossed, count, class: kind } = report;
   if (!readable) return "It could not be read in the last period: its count was left alone.";
-  const seen = `It ran ${percent(usage)} of its vCPUs' time, waited ${percent(delay)} and wanted ${percent(demand)}.`;
+  const seen = `It ran ${percent(usage)} of its vCPUs' time, waited ${percent(Math.min(1, delay))} and wanted ${percent(demand)}.`;
   if (kind === "exempt") return seen;
   const towards = listName[kind === "service" ? "scientific" : "service"];
   return `${seen} That ${crossed ? "counts" : "does not count"} towards ${towards}: the crossing count is ${count}.`;
@@ -109,7 +109,7 @@ function vcpuRows(
     rows[vcpu.index] = {
       index: vcpu.index,
       run: round(vcpu.run, 2),
-      delay: round(vcpu.delay, 2),
+      delay: round(Math.min(1, vcpu.delay), 2),
       switches: vcpu.switches === undefined ? null : Math.round((vcpu.switches * 1000) / periodMs),
       involuntaryPart: vcpu.involuntaryPart === undefined ? null : round(vcpu.involuntaryPart, 2),
       throttled: vcpu.throttled === undefined ? null : round(vcpu.throttled, 2),
