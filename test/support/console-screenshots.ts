@@ -14,12 +14,12 @@ import { startBrowser } from "./browser.ts";
 const MAIN = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
 const DIR = fileURLToPath(new URL("../../docs/console/", import.meta.url));
 const START_MS_MAX = 180_000;
-const ROUND_S = 45;
+const ROUND_S = 60;
 /** Until the plots tell a story: the guest has moved there and back, and there again. */
-const PLAY_MS = 75_000;
+const PLAY_MS = 60_000;
 const SIZES = { desktop: { width: 1280, height: 800 }, phone: { width: 390, height: 844 } } as const;
-/** A phone's page goes on for long; what is below looks like what is above. */
-const PHONE_HEIGHT_MAX = 1500;
+/** A guest's page goes on for long; what is below looks like what is above. */
+const HEIGHT_MAX = 1500;
 
 const demo = spawn(process.execPath, [MAIN, "demo", "--watch", "--seconds", String(ROUND_S)], {
   stdio: ["ignore", "pipe", "inherit"],
@@ -29,15 +29,15 @@ try {
   await mkdir(DIR, { recursive: true });
   await sleep(PLAY_MS);
   await using started = await startBrowser();
-  await untilScientific(started.browser, guest);
   const pages = { fleet: guest.replace(/host\/.*/, ""), host: guest.replace(/\/guest\/.*/, ""), guest };
   for (const [size, viewport] of Object.entries(SIZES))
     for (const colorScheme of ["light", "dark"] as const) {
+      await untilScientific(started.browser, guest);
       const context = await started.browser.newContext({ viewport, colorScheme });
       for (const [name, url] of Object.entries(pages)) {
         const page = await context.newPage();
         await page.goto(url);
-        await shot(page, `${DIR}${name}-${size}-${colorScheme}.png`, size === "phone");
+        await shot(page, `${DIR}${name}-${size}-${colorScheme}.png`);
         await page.close();
       }
       await context.close();
@@ -73,7 +73,7 @@ async function untilScientific(browser: Browser, url: string): Promise<void> {
   await page.close();
 }
 
-async function shot(page: Page, path: string, isPhone: boolean): Promise<void> {
+async function shot(page: Page, path: string): Promise<void> {
   await page.locator("#status[data-state=live]").waitFor();
   // Plots are drawn, and figures are of more than one period.
   await sleep(1500);
@@ -82,8 +82,8 @@ async function shot(page: Page, path: string, isPhone: boolean): Promise<void> {
     x: 0,
     y: 0,
     width: page.viewportSize()?.width ?? 0,
-    height: Math.min(height, PHONE_HEIGHT_MAX),
+    height: Math.min(height, HEIGHT_MAX),
   };
-  await page.screenshot({ path, fullPage: true, ...(isPhone && { clip }) });
+  await page.screenshot({ path, fullPage: true, clip });
   console.log(path);
 }
