@@ -112,6 +112,8 @@ function options(
       PRESET: settings.preset,
       CHECK_PERIOD_MS: String(settings.checkPeriodMs),
       BETA: String(settings.beta),
+      // What takes hours elsewhere takes seconds here: a guest that moved may move back at once.
+      COOL_DOWN_MS: "0",
     },
     log,
   };

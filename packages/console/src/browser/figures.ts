@@ -12,3 +12,16 @@ export const wholeNumber = (value: number): string => value.toLocaleString("en")
 
 export const plural = (count: number, one: string): string =>
   `${wholeNumber(count)} ${one}${count === 1 ? "" : "s"}`;
+
+/** Both thresholds of use, where there are two, and that of crossings. */
+export function thresholds({
+  alpha,
+  alphaDown,
+  beta,
+}: {
+  alpha: number;
+  alphaDown: number;
+  beta: number;
+}): string {
+  return `alpha ${alpha}${alphaDown === alpha ? "" : ` / ${alphaDown}`}, beta ${beta}`;
+}

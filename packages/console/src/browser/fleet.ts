@@ -2,7 +2,7 @@
 import type { AlarmRow, FleetRow, HostRow, Model, Patch } from "../model/model.ts";
 import { sinceText, timeText } from "./clock.ts";
 import { byId, el, isolated, setText, severityBadge } from "./dom.ts";
-import { cores, orDash, percent, plural, wholeNumber } from "./figures.ts";
+import { cores, orDash, percent, plural, thresholds, wholeNumber } from "./figures.ts";
 import { onlyRow, rowsOf } from "./live.ts";
 import { Alarms, Facts, showCrumbs, startPage } from "./page.ts";
 import type { Freshness } from "./page.ts";
@@ -183,11 +183,7 @@ function render(model: Model, patch: Patch | undefined): void {
     ["Scientific", wholeNumber(fleet.scientific), "in LIST_sc"],
     ["Exempt", wholeNumber(fleet.exempt), "left alone"],
     ["Alarms", wholeNumber(fleet.critical + fleet.warning), `${fleet.critical} critical`],
-    [
-      "Thresholds",
-      `alpha ${fleet.alpha}, beta ${fleet.beta}`,
-      `every ${fleet.periodMs / 1000} s, preset ${fleet.preset}`,
-    ],
+    ["Thresholds", thresholds(fleet), `every ${fleet.periodMs / 1000} s, preset ${fleet.preset}`],
   ]);
   alarms.show(rowsOf<AlarmRow>(model, "alarms"));
   table.update(hosts, patch === undefined ? undefined : Object.keys(patch.set["hosts"] ?? {}));

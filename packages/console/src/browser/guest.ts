@@ -86,7 +86,7 @@ function showFacts(row: GuestFactsRow): void {
   facts.show([
     ["List", row.class === "" ? "–" : `${list}`, row.class === "" ? "" : `${row.class}, ${row.how}${since}`],
     ["Used", orDash(row.usage, percent), `of ${row.vcpus} vCPUs`],
-    ["Wanted", orDash(row.demand, percent), `alpha ${percent(row.alpha)}`],
+    ["Wanted", orDash(row.demand, percent), thresholdText(row)],
     ["Waited", orDash(row.delay, percent)],
     [
       "Count",
@@ -96,6 +96,12 @@ function showFacts(row: GuestFactsRow): void {
     ["May have", orDash(row.mayCores, cores), "cores"],
     ["SLA", orDash(row.slaCores, cores), row.slaCores === null ? "none declared" : "cores"],
   ]);
+}
+
+/** The threshold of the list that it is in. */
+function thresholdText({ class: kind, alpha, alphaDown }: GuestFactsRow): string {
+  if (kind === "scientific") return `counts below ${percent(alphaDown)}`;
+  return kind === "service" ? `counts from alpha ${percent(alpha)} on` : "";
 }
 
 function showWhy(row: GuestFactsRow): void {

@@ -2,7 +2,7 @@
 import type { AlarmRow, CpuRow, GuestRow, HostFactsRow, Model, Patch } from "../model/model.ts";
 import { CpuMap, cpuTable } from "./cpu-map.ts";
 import { byId, el, setHidden, setText } from "./dom.ts";
-import { cores, orDash, percent, plural, wholeNumber } from "./figures.ts";
+import { cores, orDash, percent, plural, thresholds, wholeNumber } from "./figures.ts";
 import { guestTable } from "./host-table.ts";
 import { onlyRow, rowsOf } from "./live.ts";
 import { Alarms, Facts, idsOfPage, showCrumbs, showTitle, startPage } from "./page.ts";
@@ -88,7 +88,7 @@ function showFacts(row: HostFactsRow): void {
       orDash(row.generation, String),
       `${row.actuator}${row.sampleToReadBackMs === null ? "" : `, read back in ${Math.round(row.sampleToReadBackMs)} ms`}`,
     ],
-    ["Thresholds", `alpha ${row.alpha}, beta ${row.beta}`, `preset ${row.preset}`],
+    ["Thresholds", thresholds(row), `preset ${row.preset}`],
     ["Kernel", row.kernel || "–", `id ${row.id}${row.cgroup === "" ? "" : `, cgroup ${row.cgroup}`}`],
   ]);
 }

@@ -12,7 +12,7 @@ import type { Columns } from "./series.ts";
 import { KeyedTable } from "./table.ts";
 
 /** What the plots need to know of the guest. */
-export type PlotFacts = Pick<GuestFactsRow, "alpha" | "beta" | "vcpus" | "usesRun">;
+export type PlotFacts = Pick<GuestFactsRow, "alpha" | "alphaDown" | "beta" | "vcpus" | "usesRun">;
 
 const DASH = { long: [8, 4], short: [3, 3] };
 
@@ -37,13 +37,18 @@ function plotsOf(facts: () => PlotFacts): PlotOptions[] {
     {
       title: "Used and wanted",
       unit: "part of its vCPUs",
-      hint: "What is compared with alpha, period by period.",
+      hint: "Wanted is held against the threshold of its list (alpha; in LIST_sc alphaDown), period by period.",
       text: percent,
       topMin: () => 1,
       lines: () => [
         line("used", "--service", "usage"),
         line("wanted", "--accent", "demand", { dash: DASH.short }),
-        level("alpha", facts().alpha),
+        {
+          ...level("threshold", facts().alpha),
+          stepped: true,
+          values: ({ values }) =>
+            values.class.map((kind) => (kind === 2 ? null : kind === 1 ? facts().alphaDown : facts().alpha)),
+        },
       ],
     },
     {
@@ -134,7 +139,7 @@ export class Plots {
       }),
     ],
   });
-  #facts: PlotFacts = { alpha: 0.7, beta: 5, vcpus: 1, usesRun: false };
+  #facts: PlotFacts = { alpha: 0.7, alphaDown: 0.7, beta: 5, vcpus: 1, usesRun: false };
   #points: Readonly<Record<string, PointRow>> = {};
 
   constructor() {

@@ -2,7 +2,7 @@
 import { wordsHtml } from "./shell-words.ts";
 
 export const guestBody = `<h1 id="title">Guest</h1>
-<p class="lead">Why this guest is in its list, how it is held, and how that came about. Where it wants <em>alpha</em> or more of its vCPUs for more than <em>beta</em> periods it becomes scientific; the other way round it becomes a service again.</p>
+<p class="lead">Why this guest is in its list, how it is held, and how that came about. Where it wants <em>alpha</em> or more of its vCPUs for more than <em>beta</em> periods it becomes scientific; where it wants less than <em>alphaDown</em> for as long, a service again.</p>
 <dl id="facts" class="facts"></dl>
 <section aria-labelledby="why-title"><h2 id="why-title">Why</h2><div id="why" class="why"></div></section>
 <section aria-labelledby="plots-title"><div class="bar"><h2 id="plots-title">Over time</h2><div id="plots-tools" class="tools"></div></div>

@@ -16,8 +16,8 @@ const WORDS: readonly (readonly [string, string])[] = [
   ],
   ["wanted", "what it would have used: what it ran, and all of a vCPU that ran or waited all the time."],
   [
-    "alpha, beta",
-    "a guest that wants alpha or more of its vCPUs crosses; more than beta crossings move it to the other list.",
+    "alpha, alphaDown, beta",
+    "a service that wants alpha or more of its vCPUs crosses, a scientific guest that wants less than alphaDown; more than beta crossings move it to the other list.",
   ],
   ["may have", "the CPU that a guest may use now, in cores (1.5 is one and a half CPUs)."],
   ["plan", "what the actuator of a host is told; its number grows with every change."],

@@ -1,4 +1,5 @@
 /** The fleet's page: hosts with capacity, idle, classes and alarms. */
+import { downThreshold } from "@kvm-governor/policy";
 import type { ConsoleSource, HostFacts } from "../facts.ts";
 import { hostAlarms, rank } from "./alarms.ts";
 import { hostRow } from "./host-row.ts";
@@ -57,7 +58,8 @@ function fleetRow(
   alarms: readonly AlarmRow[],
   hostsNotShown: number,
 ): FleetRow {
-  const { preset, alpha, beta, checkPeriodMs } = source.settings();
+  const settings = source.settings();
+  const { preset, alpha, beta, checkPeriodMs } = settings;
   const sum = (pick: (row: HostRow) => number | null): number =>
     hosts.reduce((total, { row }) => total + (pick(row) ?? 0), 0);
   const count = (severity: string): number => alarms.filter((alarm) => alarm.severity === severity).length;
@@ -76,6 +78,7 @@ function fleetRow(
     warning: count("warning"),
     preset,
     alpha,
+    alphaDown: downThreshold(settings),
     beta,
     periodMs: checkPeriodMs,
     startedAtMs: source.startedAtMs,

@@ -77,6 +77,18 @@ describe("guestModel", () => {
     ]);
   });
 
+  it("says that a guest stays because it cools down, and which thresholds hold", () => {
+    const source = busy();
+    for (let i = 0; i < 3; i++) source.tick("h1", [guest(1, 0.1, { count: 2 })]);
+    expect(facts(source)).toMatchObject({
+      class: "scientific",
+      alphaDown: 0.4,
+      seen: expect.stringMatching(
+        /counts towards LIST_se.*It would move, but its count moved it less than coolDownMs ago\.$/,
+      ),
+    });
+  });
+
   it("has a row a vCPU, with what is not known left open", () => {
     const source = new TestSource(settings);
     const vcpus = [

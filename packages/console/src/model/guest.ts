@@ -1,5 +1,5 @@
 /** A guest's page: its course over time against the thresholds, what was decided and why, and what was written. */
-import { bandwidthText, cpusText, heldText, listName, percent } from "@kvm-governor/policy";
+import { bandwidthText, cpusText, downThreshold, heldText, listName, percent } from "@kvm-governor/policy";
 import type { GuestPlan, GuestReport, GuestSample } from "@kvm-governor/policy";
 import type { AppliedFacts, ConsoleSource, GuestHistoryFacts, GuestSeries, TickFacts } from "../facts.ts";
 import { staleAfterMs } from "./alarms.ts";
@@ -18,7 +18,8 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
   // A stranger's UUID must not push out a guest that is followed.
   const series: GuestSeries =
     report === undefined ? { fine: [], coarse: [], isFollowed: true } : source.series(host, uuid);
-  const { alpha, beta, signal } = source.settings();
+  const settings = source.settings();
+  const { alpha, beta, signal } = settings;
   const facts: GuestFactsRow = {
     known: report !== undefined,
     name: visible(report?.name ?? uuid),
@@ -44,6 +45,7 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
     slaCores: plan?.slaCores ?? sample?.declared.slaCores ?? null,
     isFollowed: series.isFollowed,
     alpha,
+    alphaDown: downThreshold(settings),
     beta,
     usesRun: signal === "run",
     periodMs: tick?.sample.periodMs === undefined ? 1000 : Math.round(tick.sample.periodMs),
@@ -74,12 +76,12 @@ function whyText(report: GuestReport | undefined, { decisions }: GuestHistoryFac
 
 function seenText(report: GuestReport | undefined): string {
   if (report === undefined) return "";
-  const { usage, delay, demand, readable, crossed, count, class: kind } = report;
+  const { usage, delay, demand, readable, crossed, count, held, class: kind } = report;
   if (!readable) return "It could not be read in the last period: its count was left alone.";
   const seen = `It ran ${percent(usage)} of its vCPUs' time, waited ${percent(Math.min(1, delay))} and wanted ${percent(demand)}.`;
   if (kind === "exempt") return seen;
   const towards = listName[kind === "service" ? "scientific" : "service"];
-  return `${seen} That ${crossed ? "counts" : "does not count"} towards ${towards}: the crossing count is ${count}.`;
+  return `${seen} That ${crossed ? "counts" : "does not count"} towards ${towards}: the crossing count is ${count}.${held === true ? " It would move, but its count moved it less than coolDownMs ago." : ""}`;
 }
 
 function appliedText(

@@ -1,4 +1,5 @@
 /** A host's page: its head, alarms, the map of its CPUs, and its guests. */
+import { downThreshold } from "@kvm-governor/policy";
 import type { ConsoleSource, HostFacts } from "../facts.ts";
 import { hostAlarms } from "./alarms.ts";
 import { cpuMap } from "./cpu-map.ts";
@@ -17,7 +18,8 @@ export function hostModel(id: string, source: ConsoleSource): Model {
   const alarms = hostAlarms(id, facts, source);
   const row = hostRow(id, facts, alarms);
   const { announced, tick, applied } = facts;
-  const { preset, alpha, beta, reserveCores } = source.settings();
+  const settings = source.settings();
+  const { preset, alpha, beta, reserveCores } = settings;
   const isStored = source.storedHosts().includes(id);
   const head: HostFactsRow = {
     ...row,
@@ -32,6 +34,7 @@ export function hostModel(id: string, source: ConsoleSource): Model {
     sampleToReadBackMs:
       applied === undefined || applied.dryRun ? null : round(Math.max(0, applied.sampleToReadBackMs), 1),
     alpha,
+    alphaDown: downThreshold(settings),
     beta,
     startedAtMs: source.startedAtMs,
   };

@@ -43,6 +43,7 @@ export type FleetRow = {
   warning: number;
   preset: string;
   alpha: number;
+  alphaDown: number;
   beta: number;
   periodMs: number;
   startedAtMs: number;
@@ -82,6 +83,7 @@ export type HostFactsRow = HostRow & {
   reserveCores: number;
   sampleToReadBackMs: number | null;
   alpha: number;
+  alphaDown: number;
   beta: number;
   startedAtMs: number;
 };
@@ -148,6 +150,8 @@ export type GuestFactsRow = {
   slaCores: number | null;
   isFollowed: boolean;
   alpha: number;
+  /** Threshold in LIST_sc. */
+  alphaDown: number;
   beta: number;
   /** Whether `usage` alone is held against alpha (setting `signal`). */
   usesRun: boolean;
