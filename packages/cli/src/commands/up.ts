@@ -67,17 +67,11 @@ async function announce(governor: Governor, teller: Teller): Promise<void> {
     "",
     "kvm-governor is up. Ctrl-C stops it and takes everything back.",
     ...urls.map(([name, url]) => `  ${name.padEnd(10)} ${url}/metrics`),
+    `  console    ${governor.urls.get("classifier")}/console/`,
     `  lists      ${governor.urls.get("classifier")}/api/v1/hosts`,
     "",
   ];
   teller.say("up", lines, { urls: Object.fromEntries(urls) });
-  tell("");
-  tell("kvm-governor is up. Ctrl-C stops it and takes everything back.");
-  for (const [name, url] of [...governor.urls].toSorted(([a], [b]) => a.localeCompare(b)))
-    tell(`  ${name.padEnd(10)} ${url}/metrics`);
-  tell(`  console    ${governor.urls.get("classifier")}/console/`);
-  tell(`  lists      ${governor.urls.get("classifier")}/api/v1/hosts`);
-  tell("");
   await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_GUESTS_MS));
 }
 

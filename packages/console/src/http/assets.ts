@@ -1,6 +1,6 @@
 /**
  * What pages are made of: styles, browser code, uPlot. Browser code is TypeScript: its types are stripped when it is first
- * asked for, by Node itself, and the result is kept (docs/decisions/0014-console.md). Nothing but the files named here is
+ * asked for, by Node itself, and the result is kept (docs/decisions/0017-console.md). Nothing but the files named here is
  * ever served.
  */
 import { createHash } from "node:crypto";
