@@ -79,12 +79,12 @@ describe("guestModel", () => {
 
   it("says that a guest stays because it cools down, and which thresholds hold", () => {
     const source = busy();
-    for (let i = 0; i < 3; i++) source.tick("h1", [guest(1, 0.1, { count: 2 })]);
+    for (const run of [0.1, 0.1, 1, 1]) source.tick("h1", [guest(1, run, { count: 2 })]);
     expect(facts(source)).toMatchObject({
-      class: "scientific",
+      class: "service",
       alphaDown: 0.4,
       seen: expect.stringMatching(
-        /counts towards LIST_se.*It would move, but its count moved it less than coolDownMs ago\.$/,
+        /counts towards LIST_sc.*It would move, but its count moved it less than coolDownMs ago\.$/,
       ),
     });
   });
