@@ -9,17 +9,15 @@ import type { Declared } from "@kvm-governor/policy";
 import type { Guest } from "@kvm-governor/linux";
 import { registerGuestFamilies } from "../../services/collector/src/metrics/guest-families.ts";
 import { startMeasuring, type Measuring } from "../../services/collector/src/measuring.ts";
-import { Registry } from "prom-client";
+import { PageRegistry } from "@kvm-governor/service-kit";
 import { fakeQemu, startThreadFarm, type ThreadFarm } from "../support/thread-farm.ts";
+import { guestsOf, threadsFor } from "./farm-guests.ts";
 import { groupEach, type BenchGroups } from "./bench-groups.ts";
 import { below, runBench, type Arm, type Figures, type Lookup } from "./harness.ts";
 import { ServiceArm } from "./service-arm.ts";
 
 const SIZES = [4, 100, 400, 1000];
 const LARGEST = 1000;
-const VCPUS_A_GUEST = 4;
-/** Threads of a guest beside its vCPUs: QEMU's main loop and one more. */
-const OTHERS_A_GUEST = 2;
 /** Every thread wakes between two ticks: none is spared a read because it stood still. */
 const WAKE_MS = 400;
 const BETWEEN_TICKS_MS = 450;
@@ -29,25 +27,6 @@ const SPLIT_MS_MAX = 4;
 const nowMs = (): number => performance.now();
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const auto: Declared = { class: "auto" };
-
-/** Guests made of the farm's threads: as many vCPUs each as usual guests have. */
-function guestsOf(farm: ThreadFarm, vcpus: number): Guest[] {
-  return Array.from({ length: vcpus / VCPUS_A_GUEST }, (_, at) => {
-    const others = LARGEST + at * OTHERS_A_GUEST;
-    const tids = farm.tids.slice(at * VCPUS_A_GUEST, (at + 1) * VCPUS_A_GUEST);
-    return {
-      uuid: `00000000-0000-4000-8000-${String(at).padStart(12, "0")}`,
-      name: `bench-${at}`,
-      source: "qemu",
-      pid: farm.pid,
-      startTime: 1,
-      state: "running",
-      vcpus: tids.map((tid, index) => ({ index, tid })),
-      ioThreads: [],
-      emulatorTids: farm.tids.slice(others, others + OTHERS_A_GUEST),
-    };
-  });
-}
 
 async function measured(work: () => unknown): Promise<{ wall: number; cpu: number }> {
   const cpuFrom = process.cpuUsage();
@@ -63,7 +42,7 @@ class InProcessArm implements Arm {
   readonly #vcpus: number;
   readonly #splitMsMax: number;
   readonly #farm: () => ThreadFarm;
-  readonly #registry = new Registry();
+  readonly #registry = new PageRegistry(nowMs);
   #measuring: Measuring | undefined;
   #guests: Guest[] = [];
   #lastMs = 0;
@@ -87,7 +66,7 @@ class InProcessArm implements Arm {
       nowMs,
     });
     this.#measuring = measuring;
-    this.#guests = guestsOf(this.#farm(), this.#vcpus);
+    this.#guests = guestsOf(this.#farm(), this.#vcpus, LARGEST);
     registerGuestFamilies({
       registry: this.#registry,
       guests: () => measuring.guests.last.readable,
@@ -111,8 +90,8 @@ class InProcessArm implements Arm {
     this.#lastMs = nowMs();
     if (measuring.guests.last.unreadable.length > 0)
       throw new Error("guests of the benchmark cannot be read");
-    let page = "";
-    const scrape = await measured(async () => (page = await this.#registry.metrics()));
+    let bytesOfPage = 0;
+    const scrape = await measured(async () => ({ bytes: bytesOfPage } = await this.#registry.page()));
     return {
       tick_wall_ms: tick.wall,
       tick_cpu_ms: tick.cpu,
@@ -121,7 +100,7 @@ class InProcessArm implements Arm {
       scrape_cpu_ms: scrape.cpu,
       scrape_status_reads: this.#statusReads,
       sample_bytes: bytes,
-      page_bytes: page.length,
+      page_bytes: bytesOfPage,
       descriptors: measuring.context.budget.used,
       throttling_files: groups?.count === 0 ? 0 : this.#vcpus,
     };
@@ -159,7 +138,7 @@ function aims(figure: Lookup): ReturnType<typeof below>[] {
 let groups: BenchGroups | undefined;
 const dir = mkdtempSync(join(tmpdir(), "kvmgov-bench-"));
 const farm = await startThreadFarm({
-  threads: (LARGEST * (VCPUS_A_GUEST + OTHERS_A_GUEST)) / VCPUS_A_GUEST,
+  threads: threadsFor(LARGEST),
   wakeMs: WAKE_MS,
 });
 const qemu = fakeQemu();

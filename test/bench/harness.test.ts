@@ -27,6 +27,7 @@ describe("runBench", () => {
       median: 2,
       p10: 1.2,
       p90: 2.8,
+      p99: 2.98,
       min: 1,
       max: 3,
       n: 3,

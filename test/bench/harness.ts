@@ -142,8 +142,9 @@ function resultOf(arm: string, series: Map<string, number[]> | undefined): ArmRe
 }
 
 function rounded(spread: Spread): Spread {
-  const { median, p10, p90, min, max, n } = spread;
-  return { median: round(median), p10: round(p10), p90: round(p90), min: round(min), max: round(max), n };
+  const { median, p10, p90, p99, min, max, n } = spread;
+  const [low, high, highest] = [round(p10), round(p90), round(p99)];
+  return { median: round(median), p10: low, p90: high, p99: highest, min: round(min), max: round(max), n };
 }
 
 /** Four significant digits: more would claim a precision that nothing here has. */
@@ -163,13 +164,15 @@ function tableOf({ name, machine, results, aims }: BenchReport): string[] {
   const { cpu, cpus, memoryGb, kernel, node } = machine;
   const head = `${name} on ${cpus} x ${cpu}, ${memoryGb} GB, Linux ${kernel}, Node ${node}`;
   const rows = results.flatMap(({ arm, figures }) =>
-    Object.entries(figures).map(([figure, s]) => [arm, figure, s.median, s.p10, s.p90, s.n].map(String)),
+    Object.entries(figures).map(([figure, s]) =>
+      [arm, figure, s.median, s.p10, s.p90, s.p99, s.n].map(String),
+    ),
   );
   const verdicts = aims.map((aim) => [aim.met ? "met" : "MISSED", aim.what, aim.aim, String(aim.measured)]);
   return [
     head,
     "",
-    ...columns([["arm", "figure", "median", "p10", "p90", "n"], ...rows]),
+    ...columns([["arm", "figure", "median", "p10", "p90", "p99", "n"], ...rows]),
     ...(verdicts.length === 0
       ? []
       : ["", ...columns([["aim", "what", "aimed at", "measured"], ...verdicts])]),

@@ -5,6 +5,7 @@ export interface Spread {
   median: number;
   p10: number;
   p90: number;
+  p99: number;
   min: number;
   max: number;
   n: number;
@@ -29,6 +30,7 @@ export function spreadOf(values: readonly number[]): Spread {
     median: quantile(sorted, 0.5),
     p10: quantile(sorted, 0.1),
     p90: quantile(sorted, 0.9),
+    p99: quantile(sorted, 0.99),
     min: quantile(sorted, 0),
     max: quantile(sorted, 1),
     n: sorted.length,

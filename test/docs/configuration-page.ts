@@ -55,7 +55,8 @@ const HEAD = `# Configuration
 Each service reads a YAML file, which \`KVMGOV_CONFIG\` names, and environment variables, which win over it: the key
 \`checkPeriodMs\` is \`KVMGOV_CHECK_PERIOD_MS\`. An unknown key or a wrong value is an error that names file, line and key, and the
 service does not start. On SIGHUP the classifier reads its settings again, collector and actuator the policy file; what cannot be used changes
-nothing and is logged. \`kvmgov up\` passes its environment on to the services.
+nothing and is logged. \`kvmgov up\` passes its environment on to the services. Traces are configured by the variables of OpenTelemetry
+(\`OTEL_*\`, environment alone): see [tracing](tracing.md#variables).
 
 CPU amounts are in cores, times end in their unit.
 `;

@@ -1,11 +1,18 @@
 /** Every family of metrics of the three services, from the code that registers them. */
 import { DescriptorBudget } from "@kvm-governor/linux";
-import { createBusMetrics, createLogger } from "@kvm-governor/service-kit";
+import {
+  createBusMetrics,
+  createLogger,
+  exposeBuildInfo,
+  exposeTraces,
+  TRACING_OFF,
+} from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
 import {
   createMetrics as createClassifierMetrics,
+  exposeConsole,
   exposeRedisUp,
 } from "../../services/classifier/src/metrics.ts";
 import { Views } from "../../services/classifier/src/views.ts";
@@ -23,7 +30,14 @@ export interface Family {
 const noError = (family: string, error: unknown): void => {
   throw new Error(`${family} failed`, { cause: error });
 };
-const none = { silent: createLogger("docs", "silent"), isUp: (): boolean => false };
+const none = {
+  silent: createLogger("docs", "silent"),
+  isUp: (): boolean => false,
+  traces: {
+    tracing: TRACING_OFF,
+    counts: () => Promise.resolve({ exported: 0, failed: 0, queueFull: 0 }),
+  },
+};
 
 /** Families by service. The services add nothing else, but for prom-client's own in the classifier. */
 export async function familiesOfServices(): Promise<Map<string, Family[]>> {
@@ -31,6 +45,8 @@ export async function familiesOfServices(): Promise<Map<string, Family[]>> {
   const families = new Map<string, Family[]>();
   for (const [service, registry] of Object.entries(registries)) {
     createBusMetrics(registry, none.isUp);
+    exposeBuildInfo(registry, { name: service, version: "0" });
+    exposeTraces(registry, none.traces);
     families.set(service, await familiesOf(registry));
   }
   return families;
@@ -56,7 +72,6 @@ function collector(): Registry {
   const registry = new Registry();
   createOwnMetrics({
     registry,
-    version: "0",
     budget: new DescriptorBudget(1, 0),
     isPerfAvailable: false,
   });
@@ -81,6 +96,7 @@ function classifier(): Registry {
   const registry = new Registry();
   createClassifierMetrics(registry);
   exposeRedisUp(registry, none.isUp);
+  exposeConsole(registry, () => ({ streams: 0, refused: 0, cutOff: 0 }));
   registerGuestMetrics(registry, new Views(Date.now), none.silent);
   return registry;
 }

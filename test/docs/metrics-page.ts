@@ -7,7 +7,7 @@ Generated from the code by \`npm run docs\`; a test fails while this page differ
 
 Each service shows its own at \`/metrics\`. Prometheus adds \`host\`, the host's id, to the series of collectors and actuators (service
 discovery, \`/api/v1/prometheus/targets\` of the classifier); the classifier's carry it themselves. \`uuid\` is the guest's; its name is in
-\`kvmgov_guest_info\` alone. A guest that is gone leaves the page at the next scrape. What could not be read is absent, not 0.
+\`kvmgov_guest_info\`, and for rules in \`kvmgov_classified_guest_info\`; a host's in \`kvmgov_host_info\`. A guest that is gone leaves the page at the next scrape. What could not be read is absent, not 0.
 `;
 
 const FOOTER = `
@@ -21,7 +21,7 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
   [/_bytes(_total)?$/, "bytes"],
   [/_cores$/, "cores"],
   [
-    /_(connected|up|success|available|valid|scientific|held|state|dry_run|oversubscribed|successful)$/,
+    /_(connected|enabled|up|success|available|valid|scientific|held|state|dry_run|oversubscribed|successful)$/,
     "0 or 1",
   ],
   [/_class$/, "0 or 1"],

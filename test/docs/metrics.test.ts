@@ -37,7 +37,7 @@ describe("docs/metrics.md", () => {
 
 const LABELS = [
   ...["class", "family", "host", "iothread", "kind", "name", "node", "outcome", "reason", "result"],
-  ...["setting", "source", "state", "to", "uuid", "vcpu", "version", "waiting_for"],
+  ...["service", "setting", "source", "state", "to", "uuid", "vcpu", "version", "waiting_for"],
 ];
 
 /** Names that stand in the sources in full. */
@@ -52,8 +52,10 @@ async function namesInSources(): Promise<string[]> {
     "services/collector/src/metrics/guest-families.ts",
     "services/collector/src/metrics/host-families.ts",
     "services/collector/src/metrics/own-metrics.ts",
+    "packages/service-kit/src/build-info.ts",
     "packages/service-kit/src/bus/metrics.ts",
     "packages/service-kit/src/bus/bus.ts",
+    "packages/service-kit/src/tracing/metrics.ts",
     "packages/service-kit/src/pages.ts",
   ];
   const texts = await Promise.all(files.map(readDeployed));

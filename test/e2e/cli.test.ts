@@ -31,6 +31,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
   let up: UpProcess;
   let dir: string;
   let url: string;
+  let upDir: string;
 
   const kvmgov = (...args: string[]): Promise<Ended> =>
     new Promise((resolve, reject) => {
@@ -55,8 +56,9 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
   };
   const start = async (args: readonly string[]): Promise<void> => {
     // With state of its own: else busy begins in the list that it had.
+    upDir = mkdtempSync(path.join(dir, "up-"));
     up = new UpProcess({
-      dir: mkdtempSync(path.join(dir, "up-")),
+      dir: upDir,
       libvirtRunDir: path.join(libvirt.runDir, "qemu"),
       args,
     });
@@ -142,6 +144,22 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
     expect((await kvmgov("plan", "--dry-run")).stdout).toMatch(
       /in force: \d+ values .* nothing is left to write/,
     );
+  });
+
+  test("restore and resume tell programs what came of it, by the actuator that runs", async () => {
+    const stateDir = path.join(upDir, "state");
+    const restored = await json("restore", "--guest", busy.uuid, "--state-dir", stateDir);
+    expect(restored).toEqual({ restored: true, by: "actuator", guests: ["busy"] });
+    const resumed = { resumed: true, guest: busy.uuid };
+    expect(await json("resume", "--guest", busy.uuid, "--state-dir", stateDir)).toEqual(resumed);
+    expect(await json("resume", "--state-dir", stateDir)).toEqual({ resumed: false, guest: null });
+    const { stdout } = await kvmgov("audit", "--guest", busy.uuid, "--state-dir", stateDir, "--json");
+    const records = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { guest: string });
+    expect(records.length).toBeGreaterThan(0);
+    expect(new Set(records.map(({ guest }) => guest))).toEqual(new Set([busy.uuid]));
   });
 
   test("doctor finds guests and the classifier", async () => {

@@ -88,9 +88,9 @@ describeWith(NEEDS, "docker-compose.yml", () => {
 
   afterAll(() => rm(dir, { recursive: true, force: true }));
 
-  it("has the servers, the three services, the guardian, Prometheus and Alertmanager", () => {
+  it("has the servers, the three services, the guardian, Prometheus, Alertmanager and Grafana", () => {
     expect(Object.keys(compose.services).sort()).toEqual([
-      ...["actuator", "alertmanager", "classifier", "collector", "guardian"],
+      ...["actuator", "alertmanager", "classifier", "collector", "grafana", "guardian"],
       ...["nats", "prometheus", "redis"],
     ]);
   });
@@ -155,7 +155,9 @@ describeWith(NEEDS, "docker-compose.yml", () => {
   it("starts all of them with the profile all, and each part with one of control and host", () => {
     const inProfile = (profile: string): string[] =>
       services().flatMap(([name, { profiles = [] }]) => (profiles.includes(profile) ? [name] : []));
-    expect(inProfile("all").sort()).toEqual(Object.keys(compose.services).sort());
+    const withoutGrafana = Object.keys(compose.services).filter((name) => name !== "grafana");
+    expect(inProfile("all").sort()).toEqual(withoutGrafana.sort());
+    expect(inProfile("dashboards")).toEqual(["grafana"]);
     expect(inProfile("host").sort()).toEqual(["actuator", "collector", "guardian"]);
     expect(inProfile("control").sort()).toEqual([
       ...["alertmanager", "classifier", "nats", "prometheus", "redis"],

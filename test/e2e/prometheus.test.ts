@@ -1,8 +1,8 @@
 /** A real Prometheus with deploy/prometheus/prometheus.yml scrapes the three services, which govern real KVM guests. */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
 import path from "node:path";
 import {
   ensureTools,
@@ -14,14 +14,21 @@ import {
 } from "@kvm-governor/lab";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
 import { parse } from "yaml";
+import { dashboards } from "../../deploy/grafana/source/index.ts";
+import { familiesOfServices } from "../docs/families.ts";
 import { ConfinedService } from "../support/confined-service.ts";
 import {
   PASSWORD,
   readDeployed,
+  repository,
   startDeployedNats,
   startDeployedRedis,
   type Deployed,
 } from "../support/deployed.ts";
+import { answersOf, labelsMissing, optionsOf } from "../support/grafana.ts";
+import type { Answer, Option } from "../support/grafana.ts";
+import { dashboardSchema } from "../support/grafana-model.ts";
+import type { GrafanaDashboard } from "../support/grafana-model.ts";
 import { describeWith } from "../support/requirements.ts";
 import { ServiceProcess, waitFor } from "../support/service-process.ts";
 
@@ -55,10 +62,17 @@ describeWith(["root", "kvm", "lab", "servers", "prometheus"], "Prometheus over t
     const redis = await startDeployedRedis(dir);
     servers = [nats, redis];
     libvirt = await startLibvirt();
-    web = await libvirt.defineAndStart({ name: "web", policy: { class: "auto" }, load: { percent: 10 } });
+    web = await libvirt.defineAndStart({
+      name: "web",
+      policy: { class: "auto", slaCores: 0.9 },
+      load: { percent: 10 },
+      iothreads: 1,
+      cputune: { periodUs: 100_000, quotaUs: 90_000 },
+    });
     const load = { vcpus: 2, percent: 100 };
     solver = await libvirt.defineAndStart({ name: 'solver "2"', policy: { class: "auto" }, load });
     services = await startServices({ dir, natsUrl: nats.url, redisUrl: redis.url, libvirt });
+    await cp(path.join(repository, "deploy/prometheus/rules"), path.join(dir, "rules"), { recursive: true });
     prometheus = await startPrometheus({ dir, configText: await configFor(services) });
   }, 120_000);
 
@@ -138,12 +152,110 @@ describeWith(["root", "kvm", "lab", "servers", "prometheus"], "Prometheus over t
     await query(switches, ([first]) => (first?.value ?? 0) > 0);
   }, 100_000);
 
+  /** Of a variable, what Grafana offers to choose from. */
+  async function offered(board: GrafanaDashboard, name: string): Promise<Option[]> {
+    const variable = board.templating.list.find((each) => each.name === name);
+    if (variable?.type !== "query") throw new Error(`${board.uid} has no query variable ${name}`);
+    return optionsOf(prometheus.url, variable, { host: "h1" });
+  }
+
+  it("lets dashboards choose host and guest by name, whatever a guest is named", async () => {
+    const board = deployedDashboard("guest");
+    await query(`kvmgov:guest_name:info{uuid=~"${web.uuid}|${solver.uuid}"}`, ({ length }) => length === 2);
+    await query("kvmgov:host_name:info", ({ length }) => length === 1);
+    expect(await offered(board, "host")).toEqual([{ text: hostname(), value: "h1" }]);
+    expect(await offered(board, "guest")).toEqual(
+      expect.arrayContaining([
+        { text: "web", value: web.uuid },
+        { text: 'solver "2"', value: solver.uuid },
+      ]),
+    );
+  }, 90_000);
+
+  it.each(Object.keys(dashboards))(
+    "answers every query of the dashboard %s",
+    async (name) => {
+      const board = deployedDashboard(name);
+      const values = { host: "h1", guest: web.uuid };
+      let answers: Answer[] = [];
+      const empty = (): string[] =>
+        answers.filter(({ series }) => series.length === 0).map(({ panel, legend }) => `${panel}: ${legend}`);
+      const surplus = (): string[] => empty().filter((each) => !EMPTY.includes(each));
+      await waitFor("series for every query", 90_000, async () => {
+        answers = await answersOf(prometheus.url, board, values);
+        return surplus().length === 0 ? true : undefined;
+      }).catch((cause: unknown) => {
+        throw new Error(`nothing for ${surplus().join(" | ")}`, { cause });
+      });
+      expect(answers.length).toBeGreaterThan(15);
+      expect(answers.flatMap(labelsMissing)).toEqual([]);
+    },
+    120_000,
+  );
+
+  it("refuses a query that is none, and has nothing for a name that is wrong", async () => {
+    const board = structuredClone(deployedDashboard("fleet"));
+    const target = board.panels.flatMap((panel) => (panel.type === "row" ? [] : panel.targets))[0]!;
+    target.expr = "sum(kvmgov_planted_total)";
+    expect((await answersOf(prometheus.url, board, {}))[0]?.series).toEqual([]);
+    target.expr = "sum(kvmgov_planted_total";
+    await expect(answersOf(prometheus.url, board, {})).rejects.toThrow(/parse error/);
+  });
+
+  it.each(SERVICES)("%s shows the families that docs/metrics.md has, in one order", async (name) => {
+    const pageOf = async (): Promise<string> => (await fetch(`${services.get(name)?.url}/metrics`)).text();
+    const shown = familiesOn(await pageOf());
+    const expected = (await familiesOfServices()).get(name) ?? [];
+    expect(shown.toSorted((a, b) => (a.name < b.name ? -1 : 1))).toEqual(
+      expected.map((family) => ({ name: family.name, type: family.type, help: family.help })),
+    );
+    expect(familiesOn(await pageOf())).toEqual(shown);
+  });
+
+  it("tells which version of each service runs", async () => {
+    const builds = await query("kvmgov_build_info", (series) => series.length === SERVICES.length);
+    expect(new Set(builds.map(({ metric }) => `${metric["job"]} ${metric["service"]}`))).toEqual(
+      new Set(SERVICES.map((name) => `kvmgov-${name} ${name}`)),
+    );
+  }, 60_000);
+
   it.each(SERVICES)("%s has a page without a fault (promtool check metrics)", async (name) => {
     const page = await (await fetch(`${services.get(name)?.url}/metrics`)).text();
     expect(await checkMetrics(page)).toEqual("");
     expect(await checkMetrics(`${page}\nkvmgov_planted_total{`)).toMatch(/error while linting|text format/);
   });
 });
+
+/** Queries (panel: legend) that have nothing to show while all is well, or with these two guests. */
+const EMPTY: readonly string[] = [
+  "Context switches per second of CPU time: scientific, not held",
+  "Errors of the actuators: plan refused: {{reason}}",
+  "Errors of classifiers and collectors: {{kind}} refused: {{reason}}",
+  "Errors of classifiers and collectors: waiting for {{waiting_for}}",
+  "Errors of classifiers and collectors: samples dropped: {{reason}}",
+  "What was in the way: {{kind}}",
+  "What was in the way: plan refused: {{reason}}",
+  "Samples lost: dropped: {{reason}}",
+  // Its quota is lifted soon, and then there are no periods.
+  "Throttling: periods throttled",
+];
+
+const deployedDashboard = (name: string): GrafanaDashboard =>
+  dashboardSchema.parse(
+    JSON.parse(readFileSync(path.join(repository, `deploy/grafana/dashboards/${name}.json`), "utf8")),
+  );
+
+/** Our families on a page, in its order. */
+function familiesOn(page: string): { name: string; type: string; help: string }[] {
+  const types = new Map(
+    [...page.matchAll(/^# TYPE (kvmgov_\w+) (\w+)$/gm)].map(([, name = "", type = ""]) => [name, type]),
+  );
+  return [...page.matchAll(/^# HELP (kvmgov_\w+) (.*)$/gm)].map(([, name = "", help = ""]) => ({
+    name,
+    type: types.get(name) ?? "",
+    help,
+  }));
+}
 
 interface Place {
   dir: string;

@@ -110,6 +110,27 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
     expect(process.children()).toEqual([]);
   });
 
+  test("tells Prometheus where the pages of this host are", async () => {
+    const process = up();
+    const url = /http:\S+(?=\/metrics)/.exec(await process.line(/classifier +http/))?.[0] ?? "";
+    const pages = ["collector", "actuator"].map((name) =>
+      process
+        .line(new RegExp(`${name} +http`))
+        .then((line) => new URL(line.slice(line.indexOf("http"))).host),
+    );
+    const expected = await Promise.all(pages);
+    const found = await waitFor("both pages in service discovery", 20_000, async () => {
+      const targets = await discovered(url);
+      return targets.length === 2 ? targets : undefined;
+    });
+    expect(found).toEqual(expected);
+    for (const target of found) {
+      const page = await (await fetch(`http://${target}/metrics`)).text();
+      expect(page).toMatch(/^kvmgov_build_info\{service="(collector|actuator)"/m);
+    }
+    expect(await process.stop()).toBe(0);
+  });
+
   test("starts the servers unprivileged, on loopback, with credentials that nobody else can read", async () => {
     const process = up();
     await process.line(/kvm-governor is up/);
@@ -199,6 +220,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov up", () => 
   });
 });
 
+/** Addresses of service discovery (HTTP SD), in their order. */
+async function discovered(classifier: string): Promise<string[]> {
+  const answer = await fetch(`${classifier}/api/v1/prometheus/targets`);
+  return ((await answer.json()) as { targets: string[] }[]).flatMap(({ targets }) => targets);
+}
+
 /** A machine that has guests of its own cannot show what is said without any. */
 const others = readdirSync("/proc").filter((pid) => {
   try {
@@ -207,6 +234,37 @@ const others = readdirSync("/proc").filter((pid) => {
     if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
     throw error;
   }
+});
+
+describeWith(["servers"], "kvmgov up --json", () => {
+  test("tells every event as one JSON line: where the pages are, and whether all guests were put back", async () => {
+    const dir = mkdtempSync(path.join(tmpdir(), `kvmgov-up-${process.pid}-`));
+    // Guests of others are none of ours.
+    const policy = path.join(dir, "policy.yaml");
+    writeFileSync(policy, JSON.stringify({ rules: [{ match: { name: "*" }, class: "exempt" }] }));
+    const args = ["--json", "--dry-run", "--policy", policy];
+    const up = new UpProcess({ dir, libvirtRunDir: path.join(dir, "none"), args });
+    const line = JSON.parse(await up.line(/"event":"up"/)) as { urls: Record<string, string> };
+    expect(Object.keys(line.urls)).toEqual(["actuator", "classifier", "collector"]);
+    expect((await fetch(`${line.urls["classifier"]}/-/healthy`)).status).toBe(200);
+    expect(await up.stop()).toBe(0);
+    const events = up.lines.map((each) => JSON.parse(each) as Record<string, unknown>);
+    for (const event of events) {
+      expect(event).toMatchObject({
+        service: expect.any(String),
+        msg: expect.any(String),
+        time: expect.anything(),
+      });
+    }
+    expect(events.filter(({ service }) => service === "collector").length).toBeGreaterThan(0);
+    const own = events.filter(({ service }) => service === "kvmgov").map(({ event }) => event);
+    expect(own.filter((event) => event !== "starting" && event !== "no-guests")).toEqual([
+      ...(process.getuid?.() === 0 ? [] : ["dry-run"]),
+      ...["up", "stopping", "stopped"],
+    ]);
+    expect(events.at(-1)).toMatchObject({ event: "stopped", restored: true });
+    rmSync(dir, { recursive: true, force: true });
+  });
 });
 
 describeWith(["servers"], "kvmgov up on a host without guests", () => {

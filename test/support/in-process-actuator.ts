@@ -19,7 +19,7 @@ import {
   type Guest,
 } from "@kvm-governor/linux";
 import type { Applied, Plan } from "@kvm-governor/policy";
-import { createLogger } from "@kvm-governor/service-kit";
+import { createLogger, TRACING_OFF, type Tracing } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { Actuator } from "../../services/actuator/src/actuator.ts";
 import { limitsSchema } from "../../services/actuator/src/limits/index.ts";
@@ -34,6 +34,10 @@ export interface InProcessOptions {
   limits?: object;
   journalFiles?: FileLayer;
   auditFiles?: FileLayer;
+  /** By default off. */
+  tracing?: Tracing;
+  /** Where reports go beside report(). */
+  publish?: (applied: Applied) => Promise<void>;
 }
 
 export const HOST = "testhost";
@@ -79,6 +83,7 @@ export class InProcessActuator implements AsyncDisposable {
         onlineCpus: () => [0, 1],
         nowMs: () => performance.now(),
         onDrift: () => "reassert",
+        tracing: options.tracing ?? TRACING_OFF,
       },
       lock: this.#lock,
       runDir: this.#runDir,
@@ -89,7 +94,7 @@ export class InProcessActuator implements AsyncDisposable {
       planTtlMsMax: () => 600_000,
       publish: (applied) => {
         this.#last = applied;
-        return Promise.resolve();
+        return options.publish?.(applied) ?? Promise.resolve();
       },
       metrics: createMetrics(new Registry()),
       log: createLogger("actuator", "silent"),

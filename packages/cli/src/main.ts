@@ -1,15 +1,10 @@
 /** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
-import { auditCommand } from "./commands/audit.ts";
-import { CREDENTIALS_ACTIONS, credentialsCommand } from "./commands/credentials.ts";
-import type { CredentialsAction, CredentialsFlags } from "./commands/credentials.ts";
-import { demo } from "./commands/demo.ts";
-import { installCommand, uninstallCommand, useCommand, type ReleaseFlags } from "./commands/release.ts";
-import { restoreCommand } from "./commands/restore.ts";
-import { resumeCommand } from "./commands/resume.ts";
-import { simulate } from "./commands/simulate.ts";
-import { up } from "./commands/up.ts";
+import type { CredentialsFlags } from "./commands/credentials.ts";
+import type { ReleaseFlags } from "./commands/release.ts";
+import { CREDENTIALS_ACTIONS, type CredentialsAction } from "./credentials/actions.ts";
+import { late } from "./late.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
 import { DEFAULT_PREFIX } from "./release/layout.ts";
 
@@ -35,7 +30,7 @@ program
   .option("--policy <file>", "rules that declare classes and SLAs of guests")
   .option("--dry-run", "show what would be written, write nothing")
   .option("--json", "print events as JSON lines")
-  .action(finish(up));
+  .action(finish(late(async () => (await import("./commands/up.ts")).up)));
 
 program
   .command("restore")
@@ -43,14 +38,15 @@ program
   .option("--guest <name or UUID>", "this guest only")
   .option("--state-dir <dir>", "where the baselines are kept")
   .option("--json", "print the report as one JSON line")
-  .action(finish(restoreCommand));
+  .action(finish(late(async () => (await import("./commands/restore.ts")).restoreCommand)));
 
 program
   .command("resume")
   .description("let the manager go on with guests that `kvmgov restore` took back while it ran")
   .option("--guest <name or UUID>", "this guest only")
   .option("--state-dir <dir>", "where the baselines are kept")
-  .action(finish(resumeCommand));
+  .option("--json", "print one JSON line")
+  .action(finish(late(async () => (await import("./commands/resume.ts")).resumeCommand)));
 
 program
   .command("audit")
@@ -59,7 +55,7 @@ program
   .option("--since <time>", "from then on: 15m, 2h, 7d ago, or a date")
   .option("--json", "print the records as JSON lines")
   .option("--state-dir <dir>", "where the audit is kept")
-  .action(finish(auditCommand));
+  .action(finish(late(async () => (await import("./commands/audit.ts")).auditCommand)));
 
 program
   .command("demo")
@@ -67,8 +63,9 @@ program
   .addOption(preset)
   .option("--seconds <n>", "length of each of the two runs")
   .option("--seed <n>", "seed of the random load")
+  .option("--watch", "only the governed part, again and again until Ctrl-C: time to look at the console")
   .option("--json", "print one JSON line at the end instead of a live table")
-  .action(finish(demo));
+  .action(finish(late(async () => (await import("./commands/demo.ts")).demo)));
 
 program
   .command("credentials")
@@ -79,7 +76,9 @@ program
   .option("--output <file>", "write the host's settings there, not to the terminal")
   .option("--json", "print one JSON line")
   .action((action: CredentialsAction, host: string | undefined, flags: CredentialsFlags) =>
-    finish(async () => credentialsCommand(action, host, flags))(flags),
+    finish(async () => (await import("./commands/credentials.ts")).credentialsCommand(action, host, flags))(
+      flags,
+    ),
   );
 
 const placed = (name: string, description: string): Command =>
@@ -91,14 +90,16 @@ const placed = (name: string, description: string): Command =>
     .option("--json", "print the report as one JSON line");
 
 placed("install", "put this release in place and point to it; enables and starts nothing").action(
-  finish(installCommand),
+  finish(late(async () => (await import("./commands/release.ts")).installCommand)),
 );
 placed("use", "switch to another release that is in place, such as the one before")
   .argument("<version>", "version of the release")
-  .action((version: string, flags: ReleaseFlags) => finish(() => useCommand(version, flags))(flags));
+  .action((version: string, flags: ReleaseFlags) =>
+    finish(async () => (await import("./commands/release.ts")).useCommand(version, flags))(flags),
+  );
 placed("uninstall", "put guests back and remove every release; configuration and state stay")
   .option("--purge", "remove configuration and state as well")
-  .action(finish(uninstallCommand));
+  .action(finish(late(async () => (await import("./commands/release.ts")).uninstallCommand)));
 
 program
   .command("simulate")
@@ -117,7 +118,7 @@ program
   )
   .option("--speed <n>", "how much faster than real time the load goes by", "1")
   .option("--json", "print one JSON line at the end")
-  .action(finish(simulate));
+  .action(finish(late(async () => (await import("./commands/simulate.ts")).simulate)));
 
 addOperatorCommands(program, finish);
 

@@ -2,7 +2,8 @@
 import type { Command, Option } from "commander";
 
 const ENVIRONMENT = {
-  KVMGOV_CLASSIFIER_URL: "address of the classifier that lists, explain, plan, top and doctor ask",
+  KVMGOV_CLASSIFIER_URL:
+    "address of the classifier that lists, explain, plan, top and doctor ask, with USER:PASSWORD@ where its pages ask for one",
   KVMGOV_NATS_URL:
     "NATS server to use; kvmgov up starts one where it is not set. Also KVMGOV_NATS_USER and KVMGOV_NATS_PASSWORD",
   KVMGOV_REDIS_URL:

@@ -2,15 +2,11 @@
 import { Argument, Option } from "commander";
 import type { Command } from "commander";
 import { CLASSIFIER_URL } from "./api/client.ts";
-import { completion, SHELLS } from "./commands/completion.ts";
-import { doctor } from "./commands/doctor.ts";
-import { explain } from "./commands/explain.ts";
-import { lists } from "./commands/lists.ts";
-import { plan } from "./commands/plan.ts";
-import { RECORD_DEFAULTS, record } from "./commands/record.ts";
-import { replayCommand } from "./commands/replay.ts";
-import { top } from "./commands/top.ts";
-import { version } from "./commands/version.ts";
+import { SHELLS } from "./completion/scripts.ts";
+import type { explain } from "./commands/explain.ts";
+import { RECORD_DEFAULTS } from "./recording/defaults.ts";
+import type { replayCommand } from "./commands/replay.ts";
+import { late } from "./late.ts";
 
 /** Runs a command and turns what comes of it into an exit code and a message. */
 type Finish = <Flags>(command: (flags: Flags) => Promise<number>) => (flags: Flags) => Promise<void>;
@@ -28,41 +24,46 @@ export function addOperatorCommands(program: Command, finish: Finish): void {
 
   asking("lists", "which guests are in LIST_se and LIST_sc, for how long, and who is exempt")
     .option("--json", "print one JSON line")
-    .action(finish(lists));
+    .action(finish(late(async () => (await import("./commands/lists.ts")).lists)));
   asking("explain", "why a guest is where it is: what was seen, which rule, which writes, since when")
     .argument("<guest>", "name or UUID")
     .option("--json", "print one JSON line")
     .action((guest: string, flags: Parameters<typeof explain>[1]) =>
-      finish(() => explain(guest, flags))(flags),
+      finish(async () => (await import("./commands/explain.ts")).explain(guest, flags))(flags),
     );
   asking("plan", "what is planned for each guest and why")
     .option("--dry-run", "which values the actuator would write now, and why")
     .option("--json", "print one JSON line")
-    .action(finish(plan));
+    .action(finish(late(async () => (await import("./commands/plan.ts")).plan)));
   asking("top", "live table of all guests; in a pipe one frame")
     .option("--interval <seconds>", "time between two looks", "1")
     .option("--sort <column>", "class, name, host, used, waited or switches", "class")
     .option("--json", "print one frame as a JSON line")
-    .action(finish(top));
+    .action(finish(late(async () => (await import("./commands/top.ts")).top)));
   addRecording(program, finish);
   program
     .command("doctor")
     .description("what is missing on this host, and how to get it")
     .addOption(url)
     .option("--json", "print one JSON line")
-    .action(finish(doctor));
+    .action(finish(late(async () => (await import("./commands/doctor.ts")).doctor)));
   program
     .command("version")
     .description("version of this program and of what it runs on")
     .option("--json", "print one JSON line")
-    .action(finish((flags: { json?: boolean }) => version(program.version() ?? "unknown", flags)));
+    .action(
+      finish(async (flags: { json?: boolean }) => {
+        const { version } = await import("./commands/version.ts");
+        return version(program.version() ?? "unknown", flags);
+      }),
+    );
   program
     .command("completion")
     .description("print the completion script of a shell")
     .addArgument(new Argument("<shell>", "of which shell").choices(SHELLS))
     .option("--json", "print it as one JSON line")
     .action((shell: string, flags: { json?: boolean }) =>
-      finish(() => completion(program, shell, flags))(flags),
+      finish(async () => (await import("./commands/completion.ts")).completion(program, shell, flags))(flags),
     );
 }
 
@@ -97,7 +98,7 @@ function addRecording(program: Command, finish: Finish): void {
     )
     .option("--seconds <n>", "stop after that time")
     .option("--json", "print one JSON line at the end")
-    .action(finish(record));
+    .action(finish(late(async () => (await import("./commands/record.ts")).record)));
   program
     .command("replay")
     .description("what a policy would have decided on recorded samples: lists, moves, flaps, delays, shares")
@@ -115,6 +116,6 @@ function addRecording(program: Command, finish: Finish): void {
     .option("--quiet", "only the figures at the end")
     .option("--json", "print JSON lines")
     .action((files: string[], flags: Parameters<typeof replayCommand>[1]) =>
-      finish(() => replayCommand(files, flags))(flags),
+      finish(async () => (await import("./commands/replay.ts")).replayCommand(files, flags))(flags),
     );
 }

@@ -6,6 +6,8 @@ import { type Program, run } from "./process.ts";
 
 /** What a guest does. All loads are steered at run time by LoadControl. */
 export interface GuestLoad {
+  /** Halted for ever, and deaf to LoadControl: nothing else of the load counts. */
+  isQuiet?: boolean;
   /** 1..4. All vCPUs work in slices and meet at a barrier after each. */
   vcpus?: number;
   /** Mean load of each vCPU at start, in percent. Default 0: halted. */
@@ -29,15 +31,19 @@ export interface GuestLoad {
 export const PC: GuestLoad = { percent: 15 };
 /** A web server: bursts and gaps of random length, 40 % in the mean. */
 export const WEB: GuestLoad = { percent: 40, bursts: true, cycleMs: 150, seed: 2014 };
+/** Does nothing, ever: `cli; hlt`. */
+export const QUIET: GuestLoad = { isQuiet: true };
 /** A solver: two vCPUs that compute in step, halted until it gets work. */
 export const SCIENTIFIC: GuestLoad = { vcpus: 2 };
 
 const SOURCE = fileURLToPath(new URL("guests/load.asm", import.meta.url));
+const QUIET_SOURCE = fileURLToPath(new URL("guests/quiet.asm", import.meta.url));
 const TICK_MS = 10;
 
 /** Assembles the image of a load into `file`. Throws LabError with nasm's message. */
 export async function buildImage(nasm: Program, load: GuestLoad, file: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true });
+  if (load.isQuiet) return void (await run(nasm, ["-f", "bin", "-o", file, QUIET_SOURCE]));
   const values = {
     NCPU: load.vcpus ?? 1,
     LOAD: load.percent ?? 0,

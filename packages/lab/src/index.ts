@@ -1,7 +1,12 @@
 /** Real guests and real servers for the demo, the tests and the benchmarks. See the README. */
 export { LabError } from "./errors.ts";
 export { type CpuTune, type GuestSpec, POLICY_NAMESPACE, escapeXml, guestXml } from "./guest-xml.ts";
-export { type GuestLoad, PC, SCIENTIFIC, WEB } from "./images.ts";
+export { type GuestLoad, PC, QUIET, SCIENTIFIC, WEB } from "./images.ts";
+export {
+  type LibvirtExporter,
+  type LibvirtExporterOptions,
+  startLibvirtExporter,
+} from "./libvirt-exporter.ts";
 export { type Guest, Libvirt, type LibvirtOptions, startLibvirt } from "./libvirt.ts";
 export { type NatsOptions, type NatsServer, startNats } from "./nats.ts";
 export { type HttpServer, type PrometheusOptions, startAlertmanager, startPrometheus } from "./prometheus.ts";

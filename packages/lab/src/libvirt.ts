@@ -90,6 +90,16 @@ export class Libvirt {
     this.cgroup = cgroupOf(dir);
   }
 
+  /** How clients of libvirt reach this instance. */
+  get uri(): string {
+    return `qemu+unix:///system?socket=${encodeURIComponent(path.join(this.runDir, "libvirt-sock"))}`;
+  }
+
+  /** Process id of the daemon. */
+  async daemonPid(): Promise<number> {
+    return Number(await readFile(path.join(this.#dir, "run/libvirtd.pid"), "utf8"));
+  }
+
   /** Waits until the daemon answers. */
   async ready(): Promise<void> {
     await until(`libvirtd in ${this.#dir}`, START_TIMEOUT_MS, async () => {
@@ -107,8 +117,7 @@ export class Libvirt {
 
   /** Runs virsh against this instance. Throws LabError with its message when it fails. */
   virsh(args: readonly string[]): Promise<Output> {
-    const uri = `qemu+unix:///system?socket=${encodeURIComponent(path.join(this.runDir, "libvirt-sock"))}`;
-    return run(this.#virsh, ["--connect", uri, "--quiet", ...args]);
+    return run(this.#virsh, ["--connect", this.uri, "--quiet", ...args]);
   }
 
   /** Defines and starts a guest. */

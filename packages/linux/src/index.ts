@@ -6,6 +6,7 @@ export * from "./cgroup/locate.ts";
 export { KERNEL_ROOTS, readCgroupMounts, type CgroupMounts, type KernelRoots } from "./cgroup/mounts.ts";
 export * from "./guests/changes.ts";
 export * from "./guests/policy-file.ts";
+export * from "./guests/directory-watch.ts";
 export * from "./guests/watcher.ts";
 export * from "./host/cpu-times.ts";
 export * from "./host/facts.ts";

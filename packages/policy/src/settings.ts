@@ -16,7 +16,7 @@ export const settingsSchema = z.strictObject({
   beta: z.int().min(0).max(1_000_000).default(5),
   /** Second threshold, preset `default` only: in LIST_sc a guest crosses below this, or below alpha where that is less. */
   alphaDown: z.number().min(0).lte(1).default(0.4),
-  /** Preset `default` only: a guest that its counts moved stays in its list for this long, in milliseconds. */
+  /** Preset `default` only: a guest that its counts moved back to LIST_se stays there for this long, in milliseconds. */
   coolDownMs: z.int().min(0).max(86_400_000).default(3_600_000),
   /** Signal that is held against alpha. */
   signal: usageSignal.default("demand"),
@@ -47,7 +47,7 @@ export function downThreshold({ preset, alpha, alphaDown }: Settings): number {
   return preset === "paper" ? alpha : Math.min(alpha, alphaDown);
 }
 
-/** For how long a guest that its counts moved stays where it is, in microseconds. Preset `paper` has no cool-down. */
+/** For how long a guest that its counts moved back to LIST_se stays there, in microseconds. Preset `paper` has no cool-down. */
 export function coolDownUs({ preset, coolDownMs }: Settings): number {
   return preset === "paper" ? 0 : coolDownMs * 1000;
 }

@@ -1,5 +1,6 @@
 /** What every service needs: configuration, log, pages, bus, start and stop. */
 export * from "./bus/bus.ts";
+export { exposeBuildInfo } from "./build-info.ts";
 export { createBusMetrics } from "./bus/metrics.ts";
 export { BusAwayError, withoutCredentials } from "./bus/connection.ts";
 export { PlanConflictError } from "./bus/plans.ts";
@@ -12,9 +13,15 @@ export type { MessageKind } from "./bus/streams.ts";
 export * from "./common-config.ts";
 export * from "./config.ts";
 export * from "./log.ts";
+export * from "./page-registry.ts";
 export * from "./pages.ts";
 export * from "./readiness.ts";
 export * from "./service.ts";
 export * from "./fast-families.ts";
 export { readTlsFiles, tlsFilesSchema } from "./tls-files.ts";
 export type { NatsTls, TlsFiles, TlsMaterial } from "./tls-files.ts";
+export { processSpan } from "./tracing/messaging.ts";
+export { exposeTraces } from "./tracing/metrics.ts";
+export type { TraceSource } from "./tracing/metrics.ts";
+export { NO_SPAN, TRACING_OFF } from "./tracing/tracing.ts";
+export type { Attributes, Span, SpanSpec, Tracing } from "./tracing/tracing.ts";

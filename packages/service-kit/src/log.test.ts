@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "@jest/globals";
 
-function logged(code: string): Record<string, unknown> {
+function loggedLines(code: string): Record<string, unknown>[] {
   const module = new URL("./log.ts", import.meta.url).href;
   const script = `import { createLogger } from ${JSON.stringify(module)}; const log = createLogger("test"); ${code}`;
-  return JSON.parse(
-    execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" }),
-  ) as Record<string, unknown>;
+  return execFileSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" })
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
 }
+
+const logged = (code: string): Record<string, unknown> => loggedLines(code)[0] ?? {};
 
 describe("createLogger", () => {
   it("writes one JSON line with service, level as a word, and event", () => {
@@ -17,6 +20,19 @@ describe("createLogger", () => {
       event: "nats-away",
       msg: "NATS is away",
     });
+  });
+
+  it("adds what is asked for as the line is written, and nothing of the line before", () => {
+    const lines = loggedLines(`
+      const fields = { trace_id: "a" };
+      const traced = createLogger("test", "info", () => fields);
+      traced.info({ event: "first", guest: "g" }, "one");
+      traced.info({ event: "second" }, "two");`);
+    expect(lines).toMatchObject([
+      { event: "first", guest: "g", trace_id: "a" },
+      { event: "second", trace_id: "a" },
+    ]);
+    expect(lines[1]).not.toHaveProperty("guest");
   });
 
   it("never logs a secret of the configuration", () => {

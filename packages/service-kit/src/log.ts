@@ -7,8 +7,11 @@ export type { Logger };
 /** Keys that may hold a secret, wherever a caller logs its configuration. */
 const secretKeys = ["natsPassword", "redisPassword", "password", "redisUrl", "natsUrl"];
 
-export function createLogger(service: string, level = "info"): Logger {
+/** @param context fields of every line, asked as it is written */
+export function createLogger(service: string, level = "info", context?: () => object): Logger {
   return pino({
+    // A new object each time: pino writes the line's own fields into it.
+    ...(context !== undefined && { mixin: () => ({ ...context() }) }),
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,

@@ -4,7 +4,10 @@ import type { IncomingMessage } from "node:http";
 import { gunzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { Counter, Registry } from "prom-client";
+import { labelText, registerFamily } from "./fast-families.ts";
+import type { WriteSeries } from "./fast-families.ts";
 import { createLogger } from "./log.ts";
+import { PageRegistry } from "./page-registry.ts";
 import { startPages } from "./pages.ts";
 import type { Pages } from "./pages.ts";
 import { Readiness } from "./readiness.ts";
@@ -12,8 +15,10 @@ import { Readiness } from "./readiness.ts";
 const log = createLogger("test", "silent");
 const open: Pages[] = [];
 
-async function start(listen = "127.0.0.1:0"): Promise<{ pages: Pages; readiness: Readiness }> {
-  const registry = new Registry();
+async function start({
+  listen = "127.0.0.1:0",
+  registry = new Registry(),
+}: { listen?: string; registry?: Registry } = {}): Promise<{ pages: Pages; readiness: Readiness }> {
   new Counter({ name: "kvmgov_test_total", help: "For the test", registers: [registry] }).inc();
   const readiness = new Readiness();
   const pages = await startPages({
@@ -66,6 +71,30 @@ describe("pages", () => {
     expect(await raw("gzip;q=0, identity")).toEqual([undefined, page]);
   });
 
+  it("sends a large page in pieces, the same with and without gzip, and outlives who gives up in the middle", async () => {
+    const registry = new PageRegistry(() => performance.now());
+    const spec = { name: "kvmgov_large_total", help: "Large", type: "counter", labels: ["name"] } as const;
+    const collect = (write: WriteSeries): void => {
+      for (let at = 0; at < 50_000; at++) write(labelText({ name: `series ${at}` }), at);
+    };
+    registerFamily(registry, spec, collect, (family) => {
+      throw new Error(family);
+    });
+    const { pages } = await start({ registry });
+    const bodies = ["identity", "gzip"].map(async (accept) => {
+      const response = await fetch(`${pages.url}/metrics`, { headers: { "accept-encoding": accept } });
+      expect(response.headers.get("content-encoding")).toBe(accept === "gzip" ? "gzip" : null);
+      return response.text();
+    });
+    const giveUp = get(`${pages.url}/metrics`, { headers: { "accept-encoding": "gzip" } });
+    giveUp.once("response", () => giveUp.destroy());
+    giveUp.on("error", () => undefined);
+    const [plain, unzipped] = await Promise.all(bodies);
+    expect(plain?.match(/^kvmgov_large_total\{/gm)?.length).toBe(50_000);
+    expect(unzipped).toBe(plain);
+    expect((await fetch(`${pages.url}/-/healthy`)).status).toBe(200);
+  });
+
   it("says which part is not ready", async () => {
     const { pages, readiness } = await start();
     readiness.set("nats", true);
@@ -88,13 +117,13 @@ describe("pages", () => {
   });
 
   it("listens on IPv6", async () => {
-    const { pages } = await start("[::1]:0");
+    const { pages } = await start({ listen: "[::1]:0" });
     expect(pages.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
     expect((await fetch(`${pages.url}/-/healthy`)).status).toBe(200);
   });
 
   it("refuses an address that is in use", async () => {
     const { pages } = await start();
-    await expect(start(pages.url.slice("http://".length))).rejects.toThrow(/EADDRINUSE/);
+    await expect(start({ listen: pages.url.slice("http://".length) })).rejects.toThrow(/EADDRINUSE/);
   });
 });

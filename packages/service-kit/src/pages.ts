@@ -3,11 +3,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
-import { promisify } from "node:util";
-import { constants, gzip } from "node:zlib";
 import express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
 import type { Registry } from "prom-client";
+import { sendMetrics } from "./send-metrics.ts";
 import type { Logger } from "./log.ts";
 import type { Readiness } from "./readiness.ts";
 import { readWebConfig } from "./web-config.ts";
@@ -35,10 +34,8 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-/** In a thread of libuv: the event loop goes on. */
-const compress = promisify<string, { level: number }, Buffer>(gzip);
-/** A page of metrics repeats itself so much that the least effort is enough. */
-const FAST = { level: constants.Z_BEST_SPEED };
+/** Prometheus scrapes once a minute or more often. */
+const KEEP_ALIVE_MS = 75_000;
 
 /** @throws {Error} the address is in use or cannot be bound; {ConfigError} the web configuration cannot be used */
 export async function startPages(options: PagesOptions): Promise<Pages> {
@@ -63,6 +60,8 @@ export async function startPages(options: PagesOptions): Promise<Pages> {
 
   const server = tls === undefined ? createServer(app) : createTlsServer(tls, app);
   const { host, port } = splitAddress(options.listen);
+  // Longer than the usual interval of scrapes: the next one finds its connection open.
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.listen(port, host);
   await once(server, "listening");
   const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${(server.address() as AddressInfo).port}`;
@@ -94,12 +93,7 @@ function addBasicAuth(app: Express, users: BasicAuth, realm: string): void {
 }
 
 function addCommonRoutes(app: Express, { title, registry, readiness, links }: PagesOptions): void {
-  app.get("/metrics", async (request, response) => {
-    response.set("content-type", registry.contentType).vary("accept-encoding");
-    const page = await registry.metrics();
-    if (request.acceptsEncodings("gzip", "identity") !== "gzip") response.send(page);
-    else response.set("content-encoding", "gzip").send(await compress(page, FAST));
-  });
+  app.get("/metrics", (request, response) => sendMetrics(registry, request, response));
   app.get("/-/ready", (_request, response) => {
     response.status(readiness.ready ? 200 : 503).json({ ready: readiness.ready, parts: readiness.parts() });
   });

@@ -1,9 +1,18 @@
 /** Life of a service process: start, stop on a signal, exit codes. */
+import manifest from "../package.json" with { type: "json" };
 import { createLogger } from "./log.ts";
 import type { Logger } from "./log.ts";
+import { isTracingConfigured } from "./tracing/configured.ts";
+import { startTracing, stopTracing } from "./tracing/start.ts";
+import type { RunningTracing } from "./tracing/start.ts";
+import { TRACING_OFF } from "./tracing/tracing.ts";
+import type { Tracing } from "./tracing/tracing.ts";
+import type { TraceSource } from "./tracing/metrics.ts";
 
 /** How long a stop may take before the process ends regardless, in milliseconds. */
 const STOP_MS_MAX = 20_000;
+/** How much of that the last traces may take, in milliseconds. */
+const LAST_TRACES_MS_MAX = 2000;
 
 export interface ServiceContext {
   log: Logger;
@@ -11,6 +20,8 @@ export interface ServiceContext {
   signal: AbortSignal;
   /** Calls back at each SIGHUP. */
   onReload(reload: () => void): void;
+  /** Traces, and what became of them; off unless OTEL_* variables ask for them. */
+  traces: TraceSource;
 }
 
 /**
@@ -21,7 +32,13 @@ export async function runService(
   name: string,
   main: (context: ServiceContext) => Promise<void>,
 ): Promise<void> {
-  const log = createLogger(name, process.env["KVMGOV_LOG_LEVEL"] ?? "info");
+  let tracing: Tracing = TRACING_OFF;
+  const { env } = process;
+  const log = createLogger(
+    name,
+    env["KVMGOV_LOG_LEVEL"] ?? "info",
+    isTracingConfigured(env) ? () => tracing.logFields() : undefined,
+  );
   const stop = new AbortController();
   const requestStop = (why: string): void => {
     if (stop.signal.aborted) return;
@@ -38,13 +55,29 @@ export async function runService(
   process.on("disconnect", () => requestStop("the supervisor is gone"));
   process.on("unhandledRejection", (reason) => fail(log, reason));
   process.on("uncaughtException", (error) => fail(log, error));
+  const traces = await startTracing({ service: name, version: manifest.version, env, log });
+  ({ tracing } = traces);
   try {
-    await main({ log, signal: stop.signal, onReload: (reload) => process.on("SIGHUP", reload) });
-    process.exitCode = 0;
-    if (process.connected) process.disconnect();
+    await main({
+      log,
+      signal: stop.signal,
+      onReload: (reload) => process.on("SIGHUP", reload),
+      traces,
+    });
+    await end(traces, log);
   } catch (error) {
+    await stopTracing(traces, LAST_TRACES_MS_MAX, log);
     fail(log, error);
   }
+}
+
+/** Everything is stopped: the process ends as soon as nothing is left to do. */
+async function end(traces: RunningTracing, log: Logger): Promise<void> {
+  process.exitCode = 0;
+  const isAllSent = await stopTracing(traces, LAST_TRACES_MS_MAX, log);
+  if (process.connected) process.disconnect();
+  // An exporter that hangs would keep the process for as long as it tries.
+  if (!isAllSent) process.exit();
 }
 
 function fail(log: Logger, reason: unknown): never {

@@ -1,5 +1,7 @@
 /** Whether a plan may be followed: pure. A plan steers root, so that every doubt is a refusal. */
-import { ContractError, MESSAGE_BYTES_MAX, parseContract, planSchema, type Plan } from "@kvm-governor/policy";
+import { ContractError, MESSAGE_BYTES_MAX, type Plan, type PublishedPlan } from "@kvm-governor/policy";
+import type { Span } from "@kvm-governor/service-kit";
+import { PlanReader } from "./plan-reader.ts";
 
 export type RefusalReason =
   "oversized" | "malformed" | "wrong-host" | "wrong-boot" | "expired" | "older-generation" | "older-sequence";
@@ -8,12 +10,25 @@ export interface Refusal {
   result: "refused";
   reason: RefusalReason;
   text: string;
+  /** W3C traceparent of the plan, unchecked, where it could be read. */
+  traceparent?: string | undefined;
+}
+
+/** An accepted plan. */
+export interface Followed {
+  plan: Plan;
+  /** When it is void, in microseconds of CLOCK_BOOTTIME. */
+  expiresAtUs: number;
+  /** W3C traceparent that it came with, unchecked. */
+  traceparent?: string | undefined;
+  /** In which it is worked off. */
+  span?: Span;
 }
 
 export type Judgement =
-  | { result: "accepted"; plan: Plan; expiresAtUs: number }
+  | ({ result: "accepted" } & Followed)
   /** The plan that is followed already, once more (after a reconnect). */
-  | { result: "repeated" }
+  | { result: "repeated"; traceparent?: string | undefined }
   | Refusal;
 
 export interface AcceptanceContext {
@@ -30,7 +45,11 @@ export interface AcceptanceContext {
 const refuse = (reason: RefusalReason, text: string): Refusal => ({ result: "refused", reason, text });
 
 /** Judges what came under the host's key. Never throws. */
-export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgement {
+export function judgePlan(
+  data: Uint8Array,
+  context: AcceptanceContext,
+  reader: Pick<PlanReader, "read"> = new PlanReader(),
+): Judgement {
   if (data.length > MESSAGE_BYTES_MAX) {
     return refuse(
       "oversized",
@@ -38,14 +57,18 @@ export function judgePlan(data: Uint8Array, context: AcceptanceContext): Judgeme
     );
   }
   try {
-    return judge(parseContract(planSchema, data, "plan"), context);
+    return judge(reader.read(data), context);
   } catch (error) {
     if (error instanceof ContractError) return refuse("malformed", error.message);
     throw error;
   }
 }
 
-function judge(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: AcceptanceContext): Judgement {
+function judge({ traceparent, ...plan }: PublishedPlan, context: AcceptanceContext): Judgement {
+  return { ...judgePlain(plan, context), traceparent };
+}
+
+function judgePlain(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: AcceptanceContext): Judgement {
   if (plan.host !== host) return refuse("wrong-host", `plan is for host ${plan.host}`);
   if (plan.bootId !== bootId) return refuse("wrong-boot", `plan is for boot ${plan.bootId}`);
   const { generation, sequence } = plan;

@@ -5,13 +5,16 @@
 import { removeHeartbeat, writeHeartbeat } from "@kvm-governor/linux";
 import type { HandsOff, HostLock, LiveProcesses } from "@kvm-governor/linux";
 import type { Applied, Plan } from "@kvm-governor/policy";
+import { NO_SPAN, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
+import type { Followed } from "./acceptance.ts";
 import { emptyReport } from "./applied-report.ts";
 import type { GovernContext } from "./governed-guest.ts";
 import { GuestFinder, type GuestFinderDeps } from "./guest-finder.ts";
 import { HeldGuests } from "./held-guests.ts";
 import type { ActuatorMetrics } from "./metrics.ts";
-import { PlanInbox, type Followed } from "./plan-inbox.ts";
+import { PlanInbox } from "./plan-inbox.ts";
+import { PlanTrace, tellApplied } from "./plan-trace.ts";
 import { Publisher } from "./publisher.ts";
 import { Reporter } from "./reporter.ts";
 import { lockProblem, Restorer } from "./restorer.ts";
@@ -56,6 +59,7 @@ export class Actuator {
   readonly #guests: HeldGuests;
   readonly #publisher: Publisher;
   readonly #inbox = new PlanInbox();
+  readonly #trace: PlanTrace;
   /** The plan that is followed is void, and all guests are back at their baseline or on the way. */
   #fired: FireReason | undefined;
   #stopped = false;
@@ -67,6 +71,7 @@ export class Actuator {
     const reporter = new Reporter(deps.log, deps.metrics);
     const restorer = new Restorer(context, deps.lock, reporter);
     this.#reporter = reporter;
+    this.#trace = new PlanTrace(context.tracing ?? TRACING_OFF, deps.host);
     this.#finder = new GuestFinder(deps);
     this.#guests = new HeldGuests({ context, finder: this.#finder, restorer, reporter, processes });
     this.#publisher = new Publisher(deps.publish, reporter);
@@ -106,9 +111,12 @@ export class Actuator {
       planTtlMsMax: planTtlMsMax(),
     });
     metrics.plans.inc({ result: judgement.result });
-    if (judgement.result === "refused") this.#reporter.refused(judgement);
-    if (judgement.result !== "accepted") return Promise.resolve();
-    return this.#enqueue(() => this.#applyPending());
+    if (judgement.result === "repeated") return Promise.resolve();
+    return this.#trace.run(judgement, () => {
+      if (judgement.result === "accepted") return this.#enqueue(() => this.#applyPending());
+      this.#reporter.refused(judgement);
+      return Promise.resolve();
+    });
   }
 
   /** One turn: heartbeat, expiry, guests that departed, what could not be restored before. */
@@ -193,6 +201,11 @@ export class Actuator {
     const isFirst = this.#inbox.followed === undefined || this.#fired !== undefined;
     const followed = this.#inbox.take();
     if (followed === undefined || this.#stopped) return;
+    // Not the span that is open: it may be of a plan that this one has replaced.
+    await (followed.span ?? NO_SPAN).within(() => this.#follow(followed, isFirst));
+  }
+
+  async #follow(followed: Followed, isFirst: boolean): Promise<void> {
     if (isFirst && this.#fired !== "operator") this.#reporter.following(followed.plan);
     if (this.#fired !== "operator") this.#fired = undefined;
     this.#beat(this.#deps.context.journal !== undefined);
@@ -200,6 +213,7 @@ export class Actuator {
     if (!this.#finder.knows(followed.plan)) this.#lookForGuests();
     await this.#guests.apply(followed.plan, applied, () => this.#mayWrite(followed));
     this.#deps.context.audit?.release();
+    tellApplied(followed.span ?? NO_SPAN, applied);
     this.#deps.metrics.latency.observe((this.#deps.nowUs() - applied.sequence) / 1e6);
     this.#send(applied);
   }
@@ -218,9 +232,14 @@ export class Actuator {
     this.#fired = reason;
     const held = this.guestsHeld;
     if (isFirst && (reason !== "stopped" || held > 0)) this.#reporter.fired(reason, WHY[reason], held);
+    const takeBack = (): Promise<void> => this.#restoreAll(reason, isFirst);
+    await (isFirst ? this.#trace.takeBack(reason, this.#inbox.followed, takeBack) : takeBack());
+  }
+
+  async #restoreAll(reason: FireReason, isToTell: boolean): Promise<void> {
     const applied: Applied = { ...this.#emptyReport(this.plan), switchFired: reason };
     await this.#guests.restoreAll(applied, WHY[reason]);
-    if (isFirst) this.#send(applied);
+    if (isToTell) this.#send(applied);
   }
 
   #send(applied: Applied): void {

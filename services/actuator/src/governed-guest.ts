@@ -29,6 +29,7 @@ import type {
   Write,
 } from "@kvm-governor/linux";
 import type { DriftReport, GuestPlan } from "@kvm-governor/policy";
+import type { Tracing } from "@kvm-governor/service-kit";
 import { DriftWatch } from "./drift-watch.ts";
 import { makeWrites, wouldWrite, type Planned, type Written } from "./guest-writes.ts";
 import { HeldValues, type Turn } from "./held-values.ts";
@@ -50,6 +51,17 @@ export interface GovernContext {
   nowMs: () => number;
   /** Whether another's write is written over again, or left until the plan changes. */
   onDrift: () => "reassert" | "respect";
+  /** By default off. */
+  tracing?: Tracing;
+}
+
+/** What is the same for all guests of a plan. */
+export interface Tick {
+  generation: number;
+  /** Which of the held values are compared, where nothing is to be changed. */
+  turn: Turn;
+  /** Of what is written. */
+  tracing: Tracing;
 }
 
 export interface GuestOutcome extends Omit<Written, "after"> {
@@ -127,14 +139,13 @@ export class GovernedGuest {
 
   /**
    * Takes the guest to its plan, as far as the local limits allow.
-   * @param turn which of the held values are compared, where nothing is to be changed
    * @param mayWrite why nothing may be written any more; asked right before the writes
    * @throws {JournalError} the baseline could not be kept: nothing was written
    * @throws {WriteForbiddenError} what `mayWrite` says
    */
   async apply(
     plan: GuestPlan,
-    { generation, turn }: { generation: number; turn: Turn },
+    { generation, turn, tracing }: Tick,
     mayWrite: () => string | undefined,
   ): Promise<GuestOutcome> {
     const { io, limits, onDrift, journal } = this.#context;
@@ -163,10 +174,15 @@ export class GovernedGuest {
       return common;
     }
     if (journal === undefined) return { ...common, ...wouldWrite(planned, writes, plan) };
-    this.#keepBaseline(writes, planned.places, journal);
-    const forbidden = mayWrite();
-    if (forbidden !== undefined) throw new WriteForbiddenError(forbidden);
-    return { ...common, ...(await this.#write(planned, writes, generation, mayWrite)) };
+    const { uuid } = this.#guest;
+    const attributes = { "kvmgov.guest.uuid": uuid, "kvmgov.writes": writes.length };
+    const written = await tracing.span({ name: "hold guest", attributes }, () => {
+      tracing.span({ name: "journal" }, () => this.#keepBaseline(writes, planned.places, journal));
+      const forbidden = mayWrite();
+      if (forbidden !== undefined) throw new WriteForbiddenError(forbidden);
+      return this.#write(planned, writes, { generation, tracing, forbidden: mayWrite });
+    });
+    return { ...common, ...written };
   }
 
   #plan(wish: GuestPlan): Limited {
@@ -258,8 +274,7 @@ export class GovernedGuest {
   async #write(
     planned: Limited,
     writes: readonly Write[],
-    generation: number,
-    forbidden: () => string | undefined,
+    { generation, tracing, forbidden }: Omit<Tick, "turn"> & { forbidden: () => string | undefined },
   ): Promise<Omit<Written, "after">> {
     const { io, audit, nowMs } = this.#context;
     const { plan, wanted } = planned;
@@ -269,6 +284,7 @@ export class GovernedGuest {
       plan,
       generation,
       forbidden,
+      tracing,
     });
     const { results } = written;
     const failed = new Set(results.filter(({ error }) => error !== undefined).map(({ write }) => write.key));

@@ -3,6 +3,7 @@ import { executeWrites, readBack, readValues, reportOf, settableKeys, witnessOf 
 import type { AuditLog, ControlIo, GuestPlaces, PlannedWrites, Values } from "@kvm-governor/linux";
 import type { Write, WriteResult } from "@kvm-governor/linux";
 import type { GuestPlan, WriteReport } from "@kvm-governor/policy";
+import type { Tracing } from "@kvm-governor/service-kit";
 import { settingChanges, type SettingChange } from "./setting-changes.ts";
 
 export type Planned = PlannedWrites & { values: Values; places: GuestPlaces };
@@ -22,6 +23,7 @@ export interface WriteContext {
   generation: number;
   /** Why nothing may be written any more; asked before each write. */
   forbidden: () => string | undefined;
+  tracing: Tracing;
 }
 
 export async function makeWrites(
@@ -29,11 +31,16 @@ export async function makeWrites(
   writes: readonly Write[],
   context: WriteContext,
 ): Promise<Written> {
-  const { io, audit, plan, generation, forbidden } = context;
+  const { io, audit, plan, generation, forbidden, tracing } = context;
   const reason = reasonText(plan);
   const witness = witnessOf(audit, { event: "write", guest: plan, generation, reason }, io);
-  const results = readBack(await executeWrites(writes, io, forbidden, witness), io);
-  const after = readValues(io, settableKeys(places));
+  const made = await tracing.span({ name: "write" }, () => executeWrites(writes, io, forbidden, witness));
+  const { results, after } = tracing.span({ name: "read back" }, (span) => {
+    const read = { results: readBack(made, io), after: readValues(io, settableKeys(places)) };
+    const wrong = read.results.find(({ error }) => error !== undefined);
+    if (wrong?.error !== undefined) span.fail(wrong.code ?? "failed", wrong.error);
+    return read;
+  });
   return {
     results,
     writes: results.map((result) => reportOf(result, plan.uuid, places.mountPoints)),
@@ -58,5 +65,5 @@ export function wouldWrite(
   };
 }
 
-export const reasonText = (plan: Pick<GuestPlan, "reasons">): string =>
+const reasonText = (plan: Pick<GuestPlan, "reasons">): string =>
   plan.reasons.map(({ text }) => text).join("; ") || "no reason given";

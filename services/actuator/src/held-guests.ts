@@ -1,10 +1,11 @@
 /** The guests that plans speak about, each for itself: one guest's failure never stops another's. */
+import { TRACING_OFF } from "@kvm-governor/service-kit";
 import { isSameRun } from "@kvm-governor/linux";
 import type { Guest, JournalEntry, LiveProcesses } from "@kvm-governor/linux";
 import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
-import { GovernedGuest, WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
+import { GovernedGuest, WriteForbiddenError, type GovernContext, type Tick } from "./governed-guest.ts";
 import type { GuestFinder } from "./guest-finder.ts";
-import { turnOf, type Turn } from "./held-values.ts";
+import { turnOf } from "./held-values.ts";
 import { inOrder, isBaseline } from "./plan-order.ts";
 import type { Reporter } from "./reporter.ts";
 import type { Restorer } from "./restorer.ts";
@@ -16,6 +17,9 @@ export interface HeldGuestsDeps {
   reporter: Reporter;
   processes: LiveProcesses;
 }
+
+/** Guests of one plan whose writes are spans of their own; a plan that changes more is told by numbers alone for the rest. */
+export const GUEST_SPANS_MAX = 32;
 
 export class HeldGuests {
   readonly #deps: HeldGuestsDeps;
@@ -40,10 +44,23 @@ export class HeldGuests {
    * Applies a plan to every guest, and takes back those that it does not speak about, or that it should not.
    * @param mayWrite why nothing may be written any more
    */
-  async apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+  apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+    const { tracing = TRACING_OFF } = this.#deps.context;
+    const spec = { name: "apply plan", attributes: { "kvmgov.guests": plan.guests.length } };
+    return tracing.span(spec, () => this.#apply(plan, applied, mayWrite));
+  }
+
+  async #apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+    const { tracing = TRACING_OFF } = this.#deps.context;
     const held = [...this.#governed.values()].reduce((sum, { valuesHeld }) => sum + valuesHeld, 0);
-    const tick = { generation: plan.generation, turn: turnOf(this.#ticks++, held) };
-    for (const guest of inOrder(plan.guests)) await this.#applyGuest(guest, tick, applied, mayWrite);
+    const tick = { generation: plan.generation, turn: turnOf(this.#ticks++, held), tracing };
+    let written = 0;
+    for (const guest of inOrder(plan.guests)) {
+      const before = applied.writes.length;
+      const own = written < GUEST_SPANS_MAX ? tick : { ...tick, tracing: TRACING_OFF };
+      await this.#applyGuest(guest, own, applied, mayWrite);
+      if (applied.writes.length > before) written++;
+    }
     await this.#restoreOthers(plan, applied);
   }
 
@@ -80,7 +97,7 @@ export class HeldGuests {
 
   async #applyGuest(
     plan: GuestPlan,
-    tick: { generation: number; turn: Turn },
+    tick: Tick,
     applied: Applied,
     mayWrite: () => string | undefined,
   ): Promise<void> {

@@ -15,12 +15,22 @@ import {
   restore,
   systemdNotifier,
   TopologyReader,
+  writePageMark,
   type Guest,
 } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
-import { connectBus, loadConfig, Readiness, runService, startPages } from "@kvm-governor/service-kit";
+import {
+  connectBus,
+  exposeBuildInfo,
+  exposeTraces,
+  loadConfig,
+  Readiness,
+  runService,
+  startPages,
+} from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import manifest from "../package.json" with { type: "json" };
 import { Actuator } from "./actuator.ts";
 import { actuatorSchema, type ActuatorConfig } from "./config.ts";
 import { exemptionOf } from "./exemption.ts";
@@ -30,7 +40,7 @@ import { readOnlyReason, runBefore } from "./permission.ts";
 import { runLoop } from "./run-loop.ts";
 import { adoptableUntil, end, openAudit, report } from "./start-and-end.ts";
 
-await runService("actuator", async ({ log, signal, onReload }) => {
+await runService("actuator", async ({ log, signal, onReload, traces }) => {
   let config = loadConfig(actuatorSchema, { env: process.env });
   const bootId = readBootId(KERNEL_ROOTS.procRoot);
   const mounts = readCgroupMounts();
@@ -53,7 +63,10 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     });
 
   const registry = new Registry();
+  exposeBuildInfo(registry, manifest);
   const metrics = createMetrics(registry);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
   const audit = lock === undefined ? undefined : openAudit(config, log, metrics);
   const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootTimeUs());
@@ -85,6 +98,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const actuator = new Actuator({
     host: config.hostId,
@@ -101,6 +115,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
       onlineCpus: () => topology.read().usable,
       nowMs: () => performance.now(),
       onDrift: () => config.onDrift,
+      tracing,
     },
     lock,
     runDir: config.runDir,
@@ -134,6 +149,7 @@ await runService("actuator", async ({ log, signal, onReload }) => {
     readiness,
     log,
   });
+  sayWhere(config.runDir, pages.url, log);
   onReload(() => {
     config = reload(config, policy, log);
   });
@@ -150,6 +166,18 @@ await runService("actuator", async ({ log, signal, onReload }) => {
   watcher.close();
   if (!isDone) throw new Error("not every guest is as it was before; `kvmgov restore` tries again");
 });
+
+/** For the collector, which tells the fleet. Who cannot write there still does the rest. */
+function sayWhere(runDir: string, url: string, log: Logger): void {
+  try {
+    writePageMark(runDir, url);
+  } catch (error) {
+    log.warn(
+      { event: "page-unmarked", err: error },
+      `Prometheus finds this page only where the collector's metricsUrls name it: ${(error as Error).message}`,
+    );
+  }
+}
 
 /** Policy, limits and lists can change while it runs; an invalid file keeps the old ones. */
 function reload(config: ActuatorConfig, policy: PolicyFile, log: Logger): ActuatorConfig {

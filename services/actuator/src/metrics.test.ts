@@ -1,10 +1,43 @@
 import { describe, expect, it } from "@jest/globals";
+import { createBusMetrics, exposeBuildInfo } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics, exposeState } from "./metrics.ts";
 
 const UUID = "6f1d3a3c-0a3b-4c39-9d8e-0e6f2b3d8b11";
 
+/** An actuator that holds one guest, 0.2 s after the sample that its plan rests on. */
+function goldenRegistry(): Registry {
+  const registry = new Registry();
+  exposeBuildInfo(registry, { name: "@kvm-governor/actuator", version: "1.2.3" });
+  const metrics = createMetrics(registry);
+  createBusMetrics(registry, () => true).backlog.set({ kind: "applied" }, 0);
+  const state = {
+    nowUs: () => 1_200_000,
+    plan: () => ({ generation: 7, sequence: 1_000_000, expiresAtUs: 11_000_000 }),
+    guestsHeld: () => [UUID],
+    openFiles: () => 12,
+    dryRun: false,
+  };
+  exposeState(registry, state, (family, error) => {
+    throw new Error(family, { cause: error });
+  });
+  metrics.plans.inc({ result: "accepted" });
+  metrics.plansRefused.inc({ reason: "stale" });
+  metrics.planProblems.inc({ kind: "floor", setting: "bandwidth" });
+  metrics.writes.inc({ setting: "bandwidth", result: "ok" }, 2);
+  metrics.baselineChanges.inc({ setting: "weight" });
+  metrics.latency.observe(0.012);
+  return registry;
+}
+
 describe("metrics of the actuator", () => {
+  it("read as this golden page, at each scrape", async () => {
+    const registry = goldenRegistry();
+    const page = (await registry.metrics()).replaceAll(process.versions.node, "NODE");
+    expect(page).toMatchSnapshot();
+    expect((await registry.metrics()).replaceAll(process.versions.node, "NODE")).toBe(page);
+  });
+
   it("show which guests are held, and drop those that are not any more", async () => {
     const registry = new Registry();
     let held = [UUID];

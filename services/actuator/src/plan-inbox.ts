@@ -1,15 +1,9 @@
 /** Plans that came: the newest one that waits, and the one that is followed. */
-import type { Plan } from "@kvm-governor/policy";
-import { judgePlan, type AcceptanceContext, type Judgement } from "./acceptance.ts";
-
-/** An accepted plan. */
-export interface Followed {
-  plan: Plan;
-  /** When it is void, in microseconds of CLOCK_BOOTTIME. */
-  expiresAtUs: number;
-}
+import { judgePlan, type AcceptanceContext, type Followed, type Judgement } from "./acceptance.ts";
+import { PlanReader } from "./plan-reader.ts";
 
 export class PlanInbox {
+  readonly #reader = new PlanReader();
   #followed: Followed | undefined;
   #pending: Followed | undefined;
 
@@ -20,8 +14,15 @@ export class PlanInbox {
 
   /** Judges what came. An accepted plan waits until it is taken, and takes the place of one that waits. */
   put(data: Uint8Array, context: Omit<AcceptanceContext, "last">): Judgement {
-    const judgement = judgePlan(data, { ...context, last: (this.#pending ?? this.#followed)?.plan });
-    if (judgement.result === "accepted") this.#pending = judgement;
+    const judgement = judgePlan(
+      data,
+      { ...context, last: (this.#pending ?? this.#followed)?.plan },
+      this.#reader,
+    );
+    if (judgement.result === "accepted") {
+      this.#pending?.span?.set({ "kvmgov.outcome": "replaced" });
+      this.#pending = judgement;
+    }
     return judgement;
   }
 

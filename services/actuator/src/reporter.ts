@@ -4,7 +4,6 @@ import type { Applied, GuestPlan, Plan } from "@kvm-governor/policy";
 import type { Logger } from "@kvm-governor/service-kit";
 import type { Refusal } from "./acceptance.ts";
 import type { BaselineReport, GuestOutcome } from "./governed-guest.ts";
-import { reasonText } from "./guest-writes.ts";
 import type { ActuatorMetrics } from "./metrics.ts";
 
 const WHAT = { "quota-changed": "quota", "weight-changed": "weight", "cpus-changed": "CPUs" };
@@ -148,14 +147,18 @@ export class Reporter {
   }
 
   #changed(plan: GuestPlan, { changes }: GuestOutcome): void {
-    const reason = reasonText(plan);
+    if (changes.length === 0) return;
     const { name: guest, uuid } = plan;
+    const [reason = "no reason given", ...others] = plan.reasons.map(({ text }) => text);
+    const more = others.length === 0 ? "" : `; ${others.length} more`;
     for (const { event, target, old, new: now } of changes) {
       this.#log.info(
-        { event, guest, uuid, target, old, new: now, reason },
-        `guest ${guest}: ${WHAT[event]} of ${target} ${old} -> ${now} (${reason})`,
+        { event, guest, uuid, target, old, new: now, reason, reasons: plan.reasons.length },
+        `guest ${guest}: ${WHAT[event]} of ${target} ${old} -> ${now} (${reason}${more})`,
       );
     }
+    // All of them are in the audit, too, with each write.
+    this.#log.debug({ event: "reasons", guest, uuid, reasons: [reason, ...others] }, `guest ${guest}: why`);
   }
 
   #wouldWrite(plan: GuestPlan, { writes }: GuestOutcome): void {

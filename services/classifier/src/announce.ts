@@ -4,11 +4,15 @@ import type { Logger } from "@kvm-governor/service-kit";
 import { isHeldAlike } from "./held-alike.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 
+const CLASSES = ["service", "scientific"] as const;
+
 /** Says once when SLAs do not fit a host, and once when they do again. */
 export class Announcer {
   readonly #log: Logger;
   readonly #metrics: Pick<ClassifierMetrics, "moves">;
   readonly #oversubscribed = new Set<string>();
+  /** Hosts whose moves are counted. */
+  readonly #counted = new Set<string>();
 
   constructor(log: Logger, metrics: Pick<ClassifierMetrics, "moves">) {
     this.#log = log;
@@ -22,6 +26,11 @@ export class Announcer {
   }
 
   #moves(host: string, report: Report): void {
+    if (!this.#counted.has(host)) {
+      this.#counted.add(host);
+      // From 0: increase() misses the first move of a series that begins with it.
+      for (const to of CLASSES) this.#metrics.moves.inc({ host, to }, 0);
+    }
     for (const { uuid, name, class: to, movedFrom: from, reasons, count } of report.guests) {
       if (from === undefined || to === "exempt") continue;
       this.#metrics.moves.inc({ host, to });

@@ -89,6 +89,11 @@ function addHostFamilies(add: Add, views: Views): void {
     "When the lists of the host were last committed, in Unix time",
     ({ tick }) => tick?.decidedAtMs,
   );
+  add("kvmgov_host_info", "Name that a host goes by", ["host", "name"], (write) => {
+    for (const [host, { announced }] of views.entries()) {
+      if (announced !== undefined) write(labelText({ host, name: announced.host.name }), 1);
+    }
+  });
   addTime(
     "kvmgov_host_announced_timestamp_seconds",
     "When the host last announced itself, in Unix time",

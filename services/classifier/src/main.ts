@@ -6,6 +6,8 @@ import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
   connectBus,
+  exposeBuildInfo,
+  exposeTraces,
   LAST_OF_EACH_HOST,
   runService,
   startPages,
@@ -14,25 +16,29 @@ import {
 } from "@kvm-governor/service-kit";
 import type { Logger } from "@kvm-governor/service-kit";
 import { Registry, collectDefaultMetrics } from "prom-client";
+import manifest from "../package.json" with { type: "json" };
 import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
+import { addConsole } from "./console-pages.ts";
+import { ClassifierFacts } from "./console-source.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
 import { exposeRefusedPages } from "./discovery.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
 import { History } from "./history.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, exposeConsole } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
 import { onApplied, onHost } from "./report-loops.ts";
 import { SampleLoop } from "./sample-loop.ts";
+import { SeriesStore } from "./series/series.ts";
 import { RedisConnection } from "./store/redis-connection.ts";
 import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
 import { Topologies } from "./topologies.ts";
 import { Views } from "./views.ts";
 
-await runService("classifier", async ({ log, signal, onReload }) => {
+await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
   log.level = config.logLevel;
   const registry = new Registry();
@@ -40,8 +46,11 @@ await runService("classifier", async ({ log, signal, onReload }) => {
   // Gauges that are named like counters: promtool refuses them.
   for (const kind of ["handles", "requests", "resources"])
     registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  exposeBuildInfo(registry, manifest);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   const settings = reloadableSettings(config, log, metrics, onReload);
 
   const redis = new RedisConnection({
@@ -61,10 +70,12 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
   const history = new History(Date.now);
+  const series = new SeriesStore(Date.now, config.consoleGuests);
   registerGuestMetrics(registry, views, log);
   exposeRefusedPages(registry, views, config.isPageAllowed);
   const topologies = new Topologies();
@@ -76,11 +87,25 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     topologyOf: (sample) => topologies.of(sample),
     metrics,
     log,
+    tracing,
     committed: (sample, plan, report, before) => {
       views.decided(sample, plan, report);
       history.decided(plan, report, before);
+      series.decided(sample, plan, report);
       announcer.decided(sample, plan, report, before);
     },
+  });
+  const onConsoleError = (what: string, error: unknown): void =>
+    log.error({ event: "console-failed", what, err: error }, `console: ${what}: ${(error as Error).message}`);
+  const source = new ClassifierFacts({
+    views,
+    history,
+    series,
+    store,
+    readiness,
+    settings,
+    now: Date.now,
+    onError: (error) => onConsoleError("hosts of the store", error),
   });
   const pages = await startPages({
     listen: config.listen,
@@ -89,8 +114,16 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     registry,
     readiness,
     log,
-    links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
-    routes: (app) => addApi(app, store, { views, history, isPageAllowed: config.isPageAllowed }),
+    links: {
+      "/console/": "the console: fleet, hosts and guests, live",
+      "/api/v1/hosts": "hosts, their lists and plans (JSON)",
+    },
+    routes: (app) => {
+      addApi(app, store, { views, history, isPageAllowed: config.isPageAllowed });
+      const options = { source, streamsMax: config.consoleStreams, onError: onConsoleError };
+      const console = addConsole(app, options);
+      exposeConsole(registry, () => console.stats);
+    },
   });
 
   const now = (): number => performance.now();
@@ -102,9 +135,10 @@ await runService("classifier", async ({ log, signal, onReload }) => {
     log,
     signal,
     now,
+    tracing,
     planTtlMs: () => settings().planTtlMs,
   });
-  const reports = { views, topologies, history, ticker, refusals, metrics };
+  const reports = { views, topologies, history, ticker, refusals, metrics, tracing };
   // All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself.
   const shared = bus.share({
     self: randomBytes(6).toString("hex"),

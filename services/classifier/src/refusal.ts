@@ -7,7 +7,8 @@ import {
   MESSAGE_BYTES_MAX,
   parseContract,
 } from "@kvm-governor/policy";
-import type { BusMessage, Logger, MessageKind } from "@kvm-governor/service-kit";
+import { NO_SPAN } from "@kvm-governor/service-kit";
+import type { BusMessage, Logger, MessageKind, Span } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 
 /**
@@ -83,8 +84,10 @@ export class Refusals {
     this.#options = options;
   }
 
-  refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError): void {
+  /** @param span of the message, where it has one */
+  refuse(kind: MessageKind, message: BusMessage, error: MessageRefusedError, span: Span = NO_SPAN): void {
     const { metrics, log, setAside } = this.#options;
+    span.fail(error.reason, error.message);
     metrics.refused.inc({ kind, reason: error.reason });
     const key = `${kind} ${message.host} ${error.reason}`;
     const now = this.#options.now();

@@ -4,7 +4,8 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { sampleSchema } from "@kvm-governor/policy";
-import type { BusMessage, Logger } from "@kvm-governor/service-kit";
+import { processSpan, TRACING_OFF } from "@kvm-governor/service-kit";
+import type { BusMessage, Logger, Span, Tracing } from "@kvm-governor/service-kit";
 import { HostLane } from "./host-lane.ts";
 import type { QueuedSample } from "./host-lane.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
@@ -31,6 +32,8 @@ export interface SampleLoopOptions {
   signal: AbortSignal;
   /** Monotonic clock, milliseconds. */
   now: () => number;
+  /** By default off. */
+  tracing?: Tracing;
 }
 
 export class SampleLoop {
@@ -59,7 +62,7 @@ export class SampleLoop {
       if (this.#lane(sample.host).offer({ sample, message, arrivedMs: now() })) this.#inHand++;
     } catch (error) {
       if (!(error instanceof MessageRefusedError)) throw error;
-      refusals.refuse("sample", message, error);
+      this.#traced(message, (span) => refusals.refuse("sample", message, error, span));
     }
     if (this.#inHand < IN_HAND_MAX || signal.aborted) return;
     return new Promise((resolve) => this.#whenRoom.push(resolve));
@@ -103,20 +106,42 @@ export class SampleLoop {
     if (this.#inHand < IN_HAND_MAX) this.#whenRoom.shift()?.();
   }
 
-  async #work(queued: QueuedSample, lane: HostLane): Promise<void> {
+  #traced<T>({ host, traceparent }: BusMessage, work: (span: Span) => T): T {
+    const { tracing = TRACING_OFF } = this.#options;
+    return tracing.span(processSpan("sample", host, traceparent), work);
+  }
+
+  #work(queued: QueuedSample, lane: HostLane): Promise<void> {
+    return this.#traced(queued.message, (span) => {
+      const { sample, message, arrivedMs } = queued;
+      span.set({
+        "kvmgov.sequence": sample.sequence,
+        "kvmgov.guests": sample.guests.length,
+        "kvmgov.redelivered": message.redelivered,
+        "kvmgov.waited_ms": this.#options.now() - arrivedMs,
+      });
+      return this.#workOff(queued, lane, span);
+    });
+  }
+
+  async #workOff(queued: QueuedSample, lane: HostLane, span: Span): Promise<void> {
     const { ticker, metrics, signal } = this.#options;
     for (let attempt = 0; ; attempt++) {
       try {
         const outcome = await ticker.tick(queued.sample);
+        span.set({ "kvmgov.outcome": outcome });
         metrics.decisions.inc({ outcome });
         metrics.tickSeconds.observe((this.#options.now() - queued.arrivedMs) / 1000);
         queued.message.ack();
         return;
       } catch (error) {
-        if (!this.#mayTryAgain(error, queued, attempt)) return;
+        if (!this.#mayTryAgain(error, { queued, attempt, span })) return;
       }
-      if (lane.isExpired(queued)) return this.#expire(queued);
-      if (signal.aborted) return queued.message.nak(0);
+      if (lane.isExpired(queued)) return this.#expired(queued, span);
+      if (signal.aborted) {
+        span.set({ "kvmgov.outcome": "given-back" });
+        return queued.message.nak(0);
+      }
       await sleep(Math.min(RETRY_MS_MIN * 2 ** attempt, RETRY_MS_MAX), undefined, { signal }).catch(
         () => undefined,
       );
@@ -124,20 +149,33 @@ export class SampleLoop {
   }
 
   /** Whether the error is one that goes away. Any other is a defect: the sample is given up, the loop goes on. */
-  #mayTryAgain(error: unknown, { sample, message }: QueuedSample, attempt: number): boolean {
+  #mayTryAgain(
+    error: unknown,
+    { queued, attempt, span }: { queued: QueuedSample; attempt: number; span: Span },
+  ): boolean {
+    const { sample, message } = queued;
     const { log, metrics, refusals } = this.#options;
     if (error instanceof StoreUnavailableError || error instanceof PlansUnavailableError) {
       const waitingFor = error instanceof StoreUnavailableError ? "redis" : "nats";
       metrics.retries.inc({ waiting_for: waitingFor });
+      if (attempt === 0) span.event("retry", { "kvmgov.waiting_for": waitingFor });
       if (attempt === 0) log.debug({ host: sample.host, waitingFor, err: error }, error.message);
       return true;
     }
     const cause = error as Error;
-    refusals.refuse("sample", message, new MessageRefusedError("failed", cause.message, { cause }));
+    refusals.refuse("sample", message, new MessageRefusedError("failed", cause.message, { cause }), span);
     return false;
   }
 
-  #expire({ message }: QueuedSample): void {
+  #expire(queued: QueuedSample): void {
+    this.#traced(queued.message, (span) => {
+      span.set({ "kvmgov.sequence": queued.sample.sequence });
+      this.#expired(queued, span);
+    });
+  }
+
+  #expired({ message }: QueuedSample, span: Span): void {
+    span.set({ "kvmgov.outcome": "expired" });
     this.#options.metrics.decisions.inc({ outcome: "expired" });
     message.ack();
   }

@@ -3,15 +3,24 @@
  * that is committed is recognised, and only its plan is published again.
  */
 import { ContractError, decide, parseContract, planSchema } from "@kvm-governor/policy";
-import type { Applied, HostState, Plan, Report, Sample, Settings, Topology } from "@kvm-governor/policy";
-import { PlanConflictError } from "@kvm-governor/service-kit";
-import type { Logger, PlanEntry } from "@kvm-governor/service-kit";
+import type {
+  Applied,
+  Decision,
+  HostState,
+  Plan,
+  Report,
+  Sample,
+  Settings,
+  Topology,
+} from "@kvm-governor/policy";
+import { PlanConflictError, TRACING_OFF } from "@kvm-governor/service-kit";
+import type { Logger, PlanEntry, Tracing } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { aboveGeneration, isNewer, newestState } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
 import { SharedReasons } from "./shared-reasons.ts";
 import { StoreUnavailableError } from "./store/store.ts";
-import type { Store, StoredHost } from "./store/store.ts";
+import type { CommitResult, Store, StoredHost } from "./store/store.ts";
 
 /** The plans of all hosts, as the bus offers them. */
 export interface PlanStore {
@@ -35,6 +44,8 @@ export interface TickerOptions {
   log: Logger;
   /** A tick was committed. `before` is the plan that it follows. */
   committed: (sample: Sample, plan: Plan, report: Report, before: Plan | undefined) => void;
+  /** By default off. */
+  tracing?: Tracing;
 }
 
 /** What the next decision on a host starts from. */
@@ -48,6 +59,9 @@ interface Base {
 
 /** Each conflict means that somebody else went on; more in a row than this are no race any more. */
 const CONFLICTS_MAX = 20;
+
+/** By OpenTelemetry's conventions for databases. */
+const STORE_CALL = { "db.system.name": "redis" };
 
 export class Ticker {
   readonly #options: TickerOptions;
@@ -87,20 +101,18 @@ export class Ticker {
   }
 
   async #tick(sample: Sample): Promise<"decided" | "repeated"> {
-    const { store, settings, metrics, topologyOf } = this.#options;
+    const { metrics } = this.#options;
     const { host } = sample;
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
       const base = this.#bases.get(host) ?? (await this.#load(host));
-      const previous = aboveGeneration(base.previous, this.#applied.get(host));
-      const decision = decide(previous, sample, settings(), topologyOf(sample));
+      const decision = this.#decide(sample, base);
       if (decision.kind === "repeated") {
         if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
         return "repeated";
       }
-      this.#reasons.share(decision.plan, previous?.plan);
       // Once for both: it is the largest part of a tick's work beside reading the sample.
       const text = JSON.stringify(decision.plan);
-      const result = await store.commit(host, base.stored, decision.next, text);
+      const result = await this.#commit(host, base.stored, decision.next, text);
       if (result.kind === "conflict") {
         metrics.conflicts.inc();
         this.#bases.delete(host);
@@ -115,8 +127,48 @@ export class Ticker {
     throw new StoreUnavailableError(`host ${host}: ${CONFLICTS_MAX} commits in a row met a conflict`);
   }
 
+  get #tracing(): Tracing {
+    return this.#options.tracing ?? TRACING_OFF;
+  }
+
+  #decide(sample: Sample, base: Base): Decision {
+    const { settings, topologyOf } = this.#options;
+    return this.#tracing.span({ name: "decide" }, (span) => {
+      const previous = aboveGeneration(base.previous, this.#applied.get(sample.host));
+      const decision = decide(previous, sample, settings(), topologyOf(sample));
+      const isDecided = decision.kind === "decided";
+      if (isDecided) this.#reasons.share(decision.plan, previous?.plan);
+      span.set({
+        "kvmgov.generation": decision.plan?.generation,
+        "kvmgov.plan.changed": isDecided && decision.report.changed,
+        "kvmgov.guests.moved": isDecided ? movedIn(decision.report) : undefined,
+      });
+      return decision;
+    });
+  }
+
+  /** A conflict is no failure: somebody else was first, and the tick decides again. */
+  #commit(host: string, base: StoredHost, next: HostState, text: string): Promise<CommitResult> {
+    const attributes = {
+      ...STORE_CALL,
+      "db.operation.name": "EVALSHA",
+      "db.stored_procedure.name": "commitTick",
+    };
+    return this.#tracing.span({ name: "commit state", kind: "client", attributes }, async (span) => {
+      const result = await this.#options.store.commit(host, base, next, text);
+      span.set({ "kvmgov.commit": result.kind });
+      return result;
+    });
+  }
+
+  #load(host: string): Promise<Base> {
+    return this.#tracing.span({ name: "load state", kind: "client", attributes: STORE_CALL }, () =>
+      this.#readBase(host),
+    );
+  }
+
   /** Reads the store and the published plan; the newer of the two is what to go on from. */
-  async #load(host: string): Promise<Base> {
+  async #readBase(host: string): Promise<Base> {
     const [stored, entry] = await Promise.all([this.#options.store.read(host), this.#getPlan(host)]);
     const plan = entry === undefined ? undefined : this.#parsePlan(host, entry);
     const { log, metrics } = this.#options;
@@ -187,4 +239,8 @@ export class Ticker {
       throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+function movedIn({ guests }: Report): number {
+  return guests.filter(({ movedFrom }) => movedFrom !== undefined).length;
 }

@@ -1,23 +1,34 @@
 /** One tick of a host: discover, read, hand over. */
 import type { Sample } from "@kvm-governor/policy";
 import type { HostReading, GuestReading } from "@kvm-governor/linux";
-import type { Logger, Readiness } from "@kvm-governor/service-kit";
+import { TRACING_OFF } from "@kvm-governor/service-kit";
+import type { Logger, Readiness, Span, Tracing } from "@kvm-governor/service-kit";
 import type { Declarations } from "./declarations.ts";
 import { GuestEvents } from "./guest-events.ts";
 import type { HostAnnouncer } from "./host-announcer.ts";
 import type { Measuring } from "./measuring.ts";
 import type { OwnMetrics } from "./metrics/own-metrics.ts";
+import type { PageUrls } from "./page-urls.ts";
 import type { SamplePublisher } from "./sample-publisher.ts";
+
+/**
+ * After each tick it is looked which switches were voluntary, for so long: all of about 30 vCPUs, of more in turns. The
+ * sample is on its way by then.
+ */
+const SPLIT_MS_MAX = 0.25;
 
 export interface CollectorOptions {
   measuring: Measuring;
   declarations: Declarations;
   publisher: Pick<SamplePublisher, "offer">;
   announcer: Pick<HostAnnouncer, "tick">;
+  pageUrls: Pick<PageUrls, "isChanged">;
   metrics: OwnMetrics;
   readiness: Readiness;
   log: Logger;
   nowMs: () => number;
+  /** By default off. */
+  tracing?: Tracing;
 }
 
 export class Collector {
@@ -61,22 +72,48 @@ export class Collector {
     this.#sayOnce(problems);
   }
 
+  /** The first span of each tick's trace. */
   tick(lateMs: number): void {
-    const { measuring, declarations, publisher, announcer, metrics, nowMs } = this.#options;
-    const fromMs = nowMs();
-    this.#discover();
-    const { host, sample } = measuring.sampler.tick(measuring.watcher.inventory, (guest) =>
-      declarations.of(guest),
+    const { tracing = TRACING_OFF } = this.#options;
+    tracing.span({ name: "tick", root: true, attributes: { "kvmgov.late_ms": lateMs } }, (span) =>
+      this.#tick(lateMs, span),
     );
+  }
+
+  #tick(lateMs: number, span: Span): void {
+    const {
+      measuring,
+      publisher,
+      announcer,
+      pageUrls,
+      metrics,
+      nowMs,
+      tracing = TRACING_OFF,
+    } = this.#options;
+    const fromMs = nowMs();
+    const { host, sample } = tracing.span({ name: "read" }, () => this.#read());
     this.#host = host;
     measuring.memory.tick(measuring.watcher.inventory.guests);
+    span.set({
+      "kvmgov.host": sample?.host,
+      "kvmgov.sequence": sample?.sequence,
+      "kvmgov.guests": measuring.guests.last.readable.length,
+      "kvmgov.guests.unreadable": measuring.guests.last.unreadable.length,
+    });
     if (sample !== undefined) publisher.offer((this.#sample = sample));
-    announcer.tick(host.isTopologyChanged);
+    announcer.tick(host.isTopologyChanged || pageUrls.isChanged());
+    measuring.guests.readSwitchSplit(SPLIT_MS_MAX);
     this.#report(measuring.guests.last, host);
     this.#sayDescriptors();
     metrics.ticks.inc();
     metrics.tickLateSeconds.set(lateMs / 1000);
     metrics.tickSeconds.observe((nowMs() - fromMs) / 1000);
+  }
+
+  #read(): ReturnType<Measuring["sampler"]["tick"]> {
+    const { measuring, declarations } = this.#options;
+    this.#discover();
+    return measuring.sampler.tick(measuring.watcher.inventory, (guest) => declarations.of(guest));
   }
 
   #report({ readable, unreadable }: GuestReading, host: HostReading): void {

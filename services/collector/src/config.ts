@@ -15,7 +15,7 @@ export const configSchema = z.strictObject({
   procRoot: z.string().min(1).default("/proc"),
   /** Where sysfs of the host is mounted. */
   sysRoot: z.string().min(1).default("/sys"),
-  /** Addresses of the metrics pages of this host as others reach them, by service; by default our own as listened on. */
+  /** Addresses of the metrics pages of this host as others reach them, by service; by default as they are listened on. */
   metricsUrls: z.record(z.string().min(1).max(64), z.url().max(2048)).default({}),
 });
 export type CollectorConfig = z.output<typeof configSchema>;

@@ -1,33 +1,36 @@
 /** The collector: measures the guests of one host, shows them to Prometheus, and publishes a sample every T_check. */
 import { join } from "node:path";
-import { bootTimeUs } from "@kvm-governor/linux";
+import { bootTimeUs, DirectoryWatch } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
   connectBus,
+  exposeBuildInfo,
+  exposeTraces,
+  PageRegistry,
   Readiness,
   runService,
   startPages,
   untilAborted,
   type Bus,
   type Logger,
+  type Tracing,
 } from "@kvm-governor/service-kit";
 import manifest from "../package.json" with { type: "json" };
 import { Collector } from "./collector.ts";
 import { readConfig, type CollectorConfig } from "./config.ts";
 import { Declarations } from "./declarations.ts";
+import { DiscoveryLoop } from "./discovery-loop.ts";
 import { HostAnnouncer } from "./host-announcer.ts";
 import { hostMessage } from "./host-message.ts";
 import { startMeasuring, type Measuring } from "./measuring.ts";
 import { registerGuestFamilies } from "./metrics/guest-families.ts";
 import { registerHostFamilies } from "./metrics/host-families.ts";
 import { createOwnMetrics, type OwnMetrics } from "./metrics/own-metrics.ts";
-import { SnapshotRegistry } from "./metrics/snapshot-registry.ts";
 import { Outage } from "./outage.ts";
+import { PageUrls } from "./page-urls.ts";
 import { SamplePublisher } from "./sample-publisher.ts";
 import { TickLoop, tickClock } from "./tick-loop.ts";
 
-/** Guests that come or go are to be noticed within a second, however long the check period is. */
-const DISCOVERY_MS = 500;
 const HEARTBEAT_MS = 30_000;
 /** Time of a scrape for voluntary and involuntary switches: about 450 vCPUs that have switched since. */
 const SPLIT_MS_MAX = 4;
@@ -36,7 +39,7 @@ const nowMs = (): number => performance.now();
 /** Goes on in suspend, so that a tick after it is seen as late. */
 const bootTimeMs = (): number => bootTimeUs() / 1000;
 
-await runService("collector", async ({ log, signal, onReload }) => {
+await runService("collector", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
   log.level = config.logLevel;
   const declarations = new Declarations(config.policyFile);
@@ -48,14 +51,16 @@ await runService("collector", async ({ log, signal, onReload }) => {
     nowMs,
   });
   sayPerf(log, measuring);
-  const registry = new SnapshotRegistry(nowMs);
+  const registry = new PageRegistry(nowMs);
   const readiness = new Readiness();
   const metrics = createOwnMetrics({
     registry,
-    version: manifest.version,
     budget: measuring.context.budget,
     isPerfAvailable: measuring.context.perfProblem === undefined,
   });
+  exposeBuildInfo(registry, manifest);
+  exposeTraces(registry, traces);
+  const { tracing } = traces;
   onReload(() => reload(declarations, metrics, log));
   metrics.policyFileOk.set(1);
 
@@ -69,6 +74,7 @@ await runService("collector", async ({ log, signal, onReload }) => {
     log,
     readiness,
     registry,
+    tracing,
   });
   const pages = await startPages({
     listen: config.listen,
@@ -78,24 +84,29 @@ await runService("collector", async ({ log, signal, onReload }) => {
     readiness,
     log,
   });
-  const publisher = startPublisher(bus, config, metrics, log);
-  const announcer = startAnnouncer(bus, config, measuring, pages.url, metrics);
+  const publisher = startPublisher(bus, config, { metrics, log, tracing });
+  const pageUrls = new PageUrls({ ...config, collector: pages.url });
+  const announcer = startAnnouncer(bus, config, measuring, pageUrls, metrics);
   const collector = new Collector({
     measuring,
     declarations,
     publisher,
     announcer,
+    pageUrls,
     metrics,
     readiness,
     log,
     nowMs,
+    tracing,
   });
   registerFamilies(registry, collector, measuring, declarations, metrics);
 
   collector.tick(0);
-  const loops = startLoops(collector, config.checkPeriodMs, metrics);
+  const ticks = startTicks(collector, config.checkPeriodMs, metrics);
+  const stopDiscovery = startDiscovery(collector, measuring, config);
   await untilAborted(signal);
-  for (const loop of loops) loop.stop();
+  ticks.stop();
+  stopDiscovery();
   announcer.close();
   await publisher.close();
   await pages.close();
@@ -123,14 +134,14 @@ function reload(declarations: Declarations, metrics: OwnMetrics, log: Logger): v
 function startPublisher(
   bus: Bus,
   config: CollectorConfig,
-  metrics: OwnMetrics,
-  log: Logger,
+  { metrics, log, tracing }: { metrics: OwnMetrics; log: Logger; tracing: Tracing },
 ): SamplePublisher {
   const outage = new Outage();
   return new SamplePublisher({
     bus,
     nowMs,
     periodMs: config.checkPeriodMs,
+    tracing,
     onPublished: (sample) => {
       metrics.published.inc();
       const dropped = outage.end();
@@ -152,7 +163,7 @@ function startAnnouncer(
   bus: Bus,
   config: CollectorConfig,
   measuring: Measuring,
-  url: string,
+  pages: PageUrls,
   metrics: OwnMetrics,
 ): HostAnnouncer {
   const facts = {
@@ -162,11 +173,13 @@ function startAnnouncer(
     mounts: measuring.mounts,
     hasPerf: measuring.context.perfProblem === undefined,
     hasPsi: measuring.hostReader.noPressure === undefined,
-    metricsUrls: { collector: url, ...config.metricsUrls },
   };
   return new HostAnnouncer({
     bus,
-    describe: () => hostMessage(facts, measuring.topology.read().topology, Date.now()),
+    describe: () => {
+      const { topology } = measuring.topology.read();
+      return hostMessage({ ...facts, metricsUrls: pages.read() }, topology, Date.now());
+    },
     heartbeatMs: HEARTBEAT_MS,
     nowMs,
     onFailed: () => metrics.announceFailures.inc(),
@@ -174,7 +187,7 @@ function startAnnouncer(
 }
 
 function registerFamilies(
-  registry: SnapshotRegistry,
+  registry: PageRegistry,
   collector: Collector,
   measuring: Measuring,
   declarations: Declarations,
@@ -198,21 +211,32 @@ function registerFamilies(
   });
 }
 
-function startLoops(collector: Collector, periodMs: number, metrics: OwnMetrics): TickLoop[] {
-  const clock = tickClock(bootTimeMs);
-  const ticks = new TickLoop({
+function startTicks(collector: Collector, periodMs: number, metrics: OwnMetrics): TickLoop {
+  const loop = new TickLoop({
     periodMs,
-    clock,
+    clock: tickClock(bootTimeMs),
     onTick: (lateMs) => collector.tick(lateMs),
     onMissed: (count) => metrics.ticksMissed.inc(count),
   });
-  const discovery = new TickLoop({
-    periodMs: DISCOVERY_MS,
-    clock,
-    onTick: () => collector.discoverUnless(DISCOVERY_MS / 2),
-    onMissed: () => undefined,
+  loop.start();
+  return loop;
+}
+
+/** @returns the way to stop it */
+function startDiscovery(
+  collector: Collector,
+  { watcher }: Measuring,
+  { libvirtRunDir }: CollectorConfig,
+): () => void {
+  const watch = new DirectoryWatch(libvirtRunDir, () => loop.hear());
+  const loop = new DiscoveryLoop({
+    clock: tickClock(bootTimeMs),
+    look: (unlessWithinMs) => collector.discoverUnless(unlessWithinMs),
+    isOftenNeeded: () => !watch.ensure() || watcher.inventory.guests.some(({ source }) => source === "qemu"),
   });
-  const loops = periodMs > DISCOVERY_MS ? [ticks, discovery] : [ticks];
-  for (const loop of loops) loop.start();
-  return loops;
+  loop.start();
+  return () => {
+    loop.stop();
+    watch.close();
+  };
 }

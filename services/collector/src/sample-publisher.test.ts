@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { Sample } from "@kvm-governor/policy";
+import { RecordedSpans } from "../../../test/support/recorded-spans.ts";
 import { SamplePublisher, type SampleBus } from "./sample-publisher.ts";
 
 const sampleOf = (sequence: number): Sample => ({ host: "h", sequence }) as unknown as Sample;
@@ -81,6 +82,35 @@ describe("SamplePublisher", () => {
     publisher.offer(sampleOf(2));
     await bus.answer();
     expect([published, dropped]).toEqual([[2], ["failed"]]);
+  });
+
+  it("sends each sample in the trace of its own tick, however late", async () => {
+    await using recorded = new RecordedSpans();
+    const { tracing } = recorded;
+    const bus = new FakeBus();
+    const inTrace = { "1": "", "2": "" };
+    bus.publish = (_kind, _host, value) =>
+      tracing.span({ name: "publish" }, async ({ traceparent = "" }) => {
+        inTrace[String((value as Sample).sequence) as "1" | "2"] = traceparent.slice(3, 35);
+        await settled();
+      });
+    const publisher = new SamplePublisher({
+      bus,
+      nowMs: () => 0,
+      periodMs: 1000,
+      onPublished: () => undefined,
+      onDropped: () => undefined,
+      tracing,
+    });
+    const tick = (sequence: number): string =>
+      tracing.span({ name: `tick ${sequence}`, root: true }, ({ traceparent = "" }) => {
+        publisher.offer(sampleOf(sequence));
+        return traceparent.slice(3, 35);
+      });
+    const ids = [tick(1), tick(2)];
+    while (recorded.named("publish").length < 2) await settled();
+    expect([inTrace["1"], inTrace["2"]]).toEqual(ids);
+    expect(recorded.named("publish").map((span) => recorded.parentOf(span))).toEqual(["tick 1", "tick 2"]);
   });
 
   it("waits for what is on its way when it closes, and sends no more", async () => {

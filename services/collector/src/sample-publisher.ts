@@ -3,6 +3,7 @@
  * what a host did just now, so that an old one is worth nothing: what waited longer than a period is dropped and counted.
  */
 import type { Sample } from "@kvm-governor/policy";
+import { TRACING_OFF, type Tracing } from "@kvm-governor/service-kit";
 
 /** Why a sample was not sent. `replaced`: a newer one came; `stale`: too old; `failed`: the bus refused it. */
 export type DropReason = "replaced" | "stale" | "failed";
@@ -20,12 +21,14 @@ export interface PublisherOptions {
   periodMs: number;
   onPublished: (sample: Sample) => void;
   onDropped: (reason: DropReason, error?: unknown) => void;
+  /** By default off. */
+  tracing?: Tracing;
 }
 
 export class SamplePublisher {
   readonly #options: PublisherOptions;
   readonly #stopListening: () => void;
-  #waiting: { sample: Sample; sinceMs: number } | undefined;
+  #waiting: { publish: () => Promise<void>; sinceMs: number } | undefined;
   #sending: Promise<void> | undefined;
 
   constructor(options: PublisherOptions) {
@@ -35,8 +38,10 @@ export class SamplePublisher {
 
   /** Takes a sample; returns at once. */
   offer(sample: Sample): void {
-    if (this.#waiting !== undefined) this.#options.onDropped("replaced");
-    this.#waiting = { sample, sinceMs: this.#options.nowMs() };
+    const { nowMs, onDropped, tracing = TRACING_OFF } = this.#options;
+    if (this.#waiting !== undefined) onDropped("replaced");
+    // Sent later, it still belongs to its own tick.
+    this.#waiting = { publish: tracing.bind(() => this.#publish(sample)), sinceMs: nowMs() };
     this.#send();
   }
 
@@ -50,10 +55,10 @@ export class SamplePublisher {
   #send(): void {
     const { bus, nowMs, periodMs, onDropped } = this.#options;
     if (this.#sending !== undefined || this.#waiting === undefined || !bus.up) return;
-    const { sample, sinceMs } = this.#waiting;
+    const { publish, sinceMs } = this.#waiting;
     this.#waiting = undefined;
     if (nowMs() - sinceMs > periodMs) return onDropped("stale");
-    this.#sending = this.#publish(sample).finally(() => {
+    this.#sending = publish().finally(() => {
       this.#sending = undefined;
       this.#send();
     });

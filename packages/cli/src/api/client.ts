@@ -11,14 +11,26 @@ export class ClassifierError extends Error {
 }
 
 export class Classifier {
+  /** Without user and password: it stands in messages. */
   readonly url: string;
+  readonly #headers: Readonly<Record<string, string>>;
 
-  /** @throws {ClassifierError} not an address */
+  /**
+   * @param url with `USER:PASSWORD@` before the host where the classifier asks who it is (webConfigFile)
+   * @throws {ClassifierError} not an address
+   */
   constructor(url: string) {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-      throw new ClassifierError(`--url ${JSON.stringify(url)}: must be an address such as ${CLASSIFIER_URL}`);
+      const shown = url.replace(/\/\/.*@/, "//…@");
+      throw new ClassifierError(
+        `--url ${JSON.stringify(shown)}: must be an address such as ${CLASSIFIER_URL}`,
+      );
     }
-    this.url = url.replace(/\/+$/, "");
+    const address = new URL(url);
+    const user = `${decodeURIComponent(address.username)}:${decodeURIComponent(address.password)}`;
+    this.#headers = user === ":" ? {} : { authorization: `Basic ${Buffer.from(user).toString("base64")}` };
+    [address.username, address.password] = ["", ""];
+    this.url = address.href.replace(/\/+$/, "");
   }
 
   async hosts(): Promise<HostSummary[]> {
@@ -46,12 +58,18 @@ export class Classifier {
     const url = `${this.url}/api/v1/${path}`;
     let answer: Response;
     try {
-      answer = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      answer = await fetch(url, { headers: this.#headers, signal: AbortSignal.timeout(TIMEOUT_MS) });
     } catch (cause) {
       throw new ClassifierError(
         `no classifier answers at ${this.url} (${whyNot(cause)}). Is it running? "npm start" starts it on this host; ` +
           `--url or KVMGOV_CLASSIFIER_URL names another one`,
         { cause },
+      );
+    }
+    if (answer.status === 401) {
+      throw new ClassifierError(
+        `${this.url} asks for a user and a password, or refuses those given: ` +
+          "KVMGOV_CLASSIFIER_URL=https://USER:PASSWORD@HOST:PORT has them",
       );
     }
     const body: unknown = await answer.json().catch(() => undefined);

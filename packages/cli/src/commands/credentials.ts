@@ -1,5 +1,6 @@
 /** `kvmgov credentials`: a user of NATS for each host, which may do that host's work and nothing else. */
 import { writeFileSync } from "node:fs";
+import type { CredentialsAction } from "../credentials/actions.ts";
 import { CredentialsBook, type Credentials } from "../credentials/book.ts";
 
 export interface CredentialsFlags {
@@ -8,11 +9,6 @@ export interface CredentialsFlags {
   output?: string;
   json?: boolean;
 }
-
-export type CredentialsAction = "add" | "rotate" | "retire" | "remove" | "list" | "write";
-export const CREDENTIALS_ACTIONS: readonly CredentialsAction[] = [
-  ...(["add", "rotate", "retire", "remove", "list", "write"] as const),
-];
 
 /** A host was left out, or given where none belongs. */
 export class CredentialsUsageError extends Error {

@@ -28,8 +28,6 @@ export interface RecordFlags {
   json?: boolean;
 }
 
-export const RECORD_DEFAULTS = { block: "10", fileSize: "64", fileAge: "24", total: "1024" };
-
 /** What was asked for cannot be understood. */
 export class RecordArgumentError extends Error {
   override readonly name = "RecordArgumentError";

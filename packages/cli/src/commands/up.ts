@@ -2,10 +2,9 @@
 import { createServer } from "node:net";
 import { Governor } from "../supervisor/governor.ts";
 import type { GovernorOptions } from "../supervisor/governor.ts";
-import { narrate } from "../supervisor/narrator.ts";
-import type { LogEvent } from "../supervisor/narrator.ts";
 import { defaultPlaces } from "../supervisor/places.ts";
 import type { ServiceName } from "../supervisor/services.ts";
+import { Teller } from "../supervisor/teller.ts";
 
 export interface UpFlags {
   preset?: string;
@@ -26,49 +25,53 @@ const ports: Record<ServiceName, number> = { collector: 9471, classifier: 9472, 
 
 export async function up(flags: UpFlags): Promise<number> {
   const isRoot = process.getuid?.() === 0;
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
-  const tell = flags.json === true ? (): void => undefined : say;
-  const governor = await Governor.start(await options(flags, isRoot, tell));
+  const write = (line: string): void => void process.stdout.write(`${line}\n`);
+  const teller = new Teller(flags.json === true, write, () => new Date());
+  const governor = await Governor.start(await options(flags, isRoot, (line) => teller.say("starting", line)));
   const guests = new Set<string>();
   governor.on("event", (event) => {
     if (event.event === "guest-found") guests.add(String(event["uuid"]));
     if (event.event === "guest-gone") guests.delete(String(event["uuid"]));
-    if (flags.json === true) say(JSON.stringify(event));
-    else tellEvent(event, say);
+    teller.event(event);
   });
-  if (!isRoot) tell("Not root: nothing is written, the actuator only shows what it would write (dry run).");
+  if (!isRoot) {
+    const why = "Not root: nothing is written, the actuator only shows what it would write (dry run).";
+    teller.say("dry-run", why);
+  }
   const ended = waitForEnd(governor);
   process.on("SIGHUP", () => governor.reload());
-  void announce(governor, tell).then(() => {
-    if (guests.size === 0)
-      tell("No KVM guests on this host yet; waiting for some. To see it at work: npm run demo");
+  void announce(governor, teller).then(() => {
+    if (guests.size > 0) return;
+    teller.say(
+      "no-guests",
+      "No KVM guests on this host yet; waiting for some. To see it at work: npm run demo",
+    );
   });
 
   const failure = await ended;
-  tell(failure === undefined ? "Stopping: guests go back to what they were …" : `Stopping: ${failure}`);
+  const why = failure ?? "guests go back to what they were …";
+  teller.say("stopping", `Stopping: ${why}`, { failure: failure ?? null });
   const { restored } = await governor.stop();
-  tell(
-    restored
-      ? "Stopped. Every guest is as it was before."
-      : "Stopped, but NOT every guest is as it was: kvmgov restore",
-  );
+  const outcome = restored
+    ? "Stopped. Every guest is as it was before."
+    : "Stopped, but NOT every guest is as it was: kvmgov restore";
+  teller.say("stopped", outcome, { restored });
   return failure === undefined && restored ? 0 : 1;
 }
 
-function tellEvent(event: LogEvent, say: (line: string) => void): void {
-  const line = narrate(event);
-  if (line !== undefined) say(line);
-}
-
 /** Prints the addresses once all services listen; waits a little longer for guests to be found. */
-async function announce(governor: Governor, tell: (line: string) => void): Promise<void> {
+async function announce(governor: Governor, teller: Teller): Promise<void> {
   while (governor.urls.size < 3) await new Promise((resolve) => setTimeout(resolve, 50));
-  tell("");
-  tell("kvm-governor is up. Ctrl-C stops it and takes everything back.");
-  for (const [name, url] of [...governor.urls].toSorted(([a], [b]) => a.localeCompare(b)))
-    tell(`  ${name.padEnd(10)} ${url}/metrics`);
-  tell(`  lists      ${governor.urls.get("classifier")}/api/v1/hosts`);
-  tell("");
+  const urls = [...governor.urls].toSorted(([a], [b]) => a.localeCompare(b));
+  const lines = [
+    "",
+    "kvm-governor is up. Ctrl-C stops it and takes everything back.",
+    ...urls.map(([name, url]) => `  ${name.padEnd(10)} ${url}/metrics`),
+    `  console    ${governor.urls.get("classifier")}/console/`,
+    `  lists      ${governor.urls.get("classifier")}/api/v1/hosts`,
+    "",
+  ];
+  teller.say("up", lines, { urls: Object.fromEntries(urls) });
   await new Promise((resolve) => setTimeout(resolve, LOOK_FOR_GUESTS_MS));
 }
 

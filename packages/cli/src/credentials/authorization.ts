@@ -1,5 +1,5 @@
 /** The users of NATS as its configuration: one for each host, with rights on that host's subjects alone. */
-import { inboxPrefixOf, PLANS_BUCKET, subjects } from "@kvm-governor/policy";
+import { inboxPrefixOf, PLANS_BUCKET, subjects, unpartitionedSubject } from "@kvm-governor/policy";
 import type { HostUser } from "./book.ts";
 
 /**
@@ -7,11 +7,14 @@ import type { HostUser } from "./book.ts";
  * filter of its own choice: the server holds a consumer's filter against the subject that asked for it.
  */
 export function permissionsOf(host: string): { publish: string[]; subscribe: string[] } {
+  const kinds = Object.keys(subjects) as (keyof typeof subjects)[];
+  // Without a partition from hosts of version 0.1.
+  const own = kinds.flatMap((kind) => [unpartitionedSubject(kind, host), subjects[kind](host)]);
   const stream = `KV_${PLANS_BUCKET}`;
   const plan = `$KV.${PLANS_BUCKET}.${host}`;
   return {
     publish: [
-      ...Object.values(subjects).map((subject) => subject(host)),
+      ...new Set(own),
       // Configuration and size of the bucket, no values.
       `$JS.API.STREAM.INFO.${stream}`,
       `$JS.API.CONSUMER.CREATE.${stream}.*.${plan}`,

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { subjects } from "@kvm-governor/policy";
 import bcrypt from "bcryptjs";
 import { CredentialsBook } from "./book.ts";
 
@@ -50,7 +51,10 @@ test("gives each user rights on its own host's subjects", () => {
     [1, "h1", "h2"],
     [2, "h2", "h1"],
   ] as const) {
-    expect(blocks[at]).toContain(`kvmgov.v1.sample.${own}`);
+    for (const kind of ["sample", "applied", "host"] as const) {
+      expect(blocks[at]).toContain(`"${subjects[kind](own)}"`);
+      expect(blocks[at]).toContain(`"kvmgov.v1.${kind}.${own}"`);
+    }
     expect(blocks[at]).not.toContain(other);
     expect(blocks[at]).not.toMatch(/"(>|_INBOX\.>|\$KV\.[^"]*|\$JS\.API\.>)"/);
   }

@@ -181,8 +181,9 @@ describe("a simulated host", () => {
 describe("the head of a plan", () => {
   const head = { generation: 7, sequence: 8, expiresAtUs: 9, bootId: "b" };
   it("is read without the guests, and refused where it is no plan", () => {
-    const text = JSON.stringify({ schema: 1, host: "h", ...head, preset: "p", guests: "not read" });
-    expect(readPlanHead(new TextEncoder().encode(text))).toEqual(head);
+    const plan = { schema: 1, host: "h", ...head, preset: "p", guests: "not read" };
+    for (const published of [plan, { ...plan, traceparent: "of a trace" }])
+      expect(readPlanHead(new TextEncoder().encode(JSON.stringify(published)))).toEqual(head);
     expect(() => readPlanHead(new TextEncoder().encode('{"generation":7}'))).toThrow(/plan/);
   });
 });

@@ -16,6 +16,8 @@ export interface CounterContext {
   scratch: Buffer;
   /** Opens the counters of a thread; absent where perf is refused on this host. */
   openSwitchGroup?: (tid: number) => SwitchGroup;
+  /** CPU time of a process, in nanoseconds; undefined: it is gone. Absent where its id is not known by us. */
+  processCpuNs?: (pid: number) => number | undefined;
 }
 
 /** Room for /proc/TID/status with the masks of 8,192 CPUs. */

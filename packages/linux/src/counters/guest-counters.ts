@@ -3,6 +3,7 @@ import type { GuestCgroups } from "../cgroup/locate.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { CounterContext } from "./context.ts";
 import type { SwitchSource } from "./thread-switches.ts";
+import { Stillness } from "./stillness.ts";
 import { ThreadSet } from "./thread-set.ts";
 import { VcpuCounters } from "./vcpu-counters.ts";
 
@@ -27,6 +28,7 @@ export class GuestCounters {
   readonly #ioThreads = new Map<number, ThreadSet>();
   #present: readonly VcpuCounters[] = [];
   #follows: Guest | undefined;
+  readonly #stillness: Stillness;
   #locateIn = 0;
   #locateWait = 1;
 
@@ -35,6 +37,7 @@ export class GuestCounters {
     this.#context = context;
     this.#locate = locate;
     this.emulator = new ThreadSet(context);
+    this.#stillness = new Stillness(context);
   }
 
   /** vCPUs that are there now, in the guest's order. */
@@ -74,6 +77,7 @@ export class GuestCounters {
     if (guest.vcpus.length === 0) throw new RangeError(`guest ${guest.name} has no vCPU threads`);
     this.guest = guest;
     this.#follows = undefined;
+    this.#stillness.forget();
     this.#present = guest.vcpus.map(({ index, tid }) => this.#vcpu(guest.pid, index, tid));
     const there = new Set(this.#present);
     for (const vcpu of this.#vcpus.values()) if (!there.has(vcpu)) vcpu.close();
@@ -85,9 +89,15 @@ export class GuestCounters {
   /** @param isCrowded whether anybody on this host waited for a CPU since the last reading */
   readTimes(nowNs: number, isCrowded: boolean): void {
     this.readAtNs = nowNs;
+    if (this.#stillness.isStill(this.guest.pid)) {
+      for (const vcpu of this.#present) vcpu.keepTimes(nowNs, isCrowded);
+      return;
+    }
+    const before = this.#ranNs;
     for (const vcpu of this.#present) vcpu.readTimes(nowNs, isCrowded);
     this.emulator.read();
     for (const ioThread of this.#ioThreads.values()) ioThread.read();
+    this.#stillness.note(this.#ranNs !== before);
   }
 
   readSwitches(): void {
@@ -117,6 +127,14 @@ export class GuestCounters {
     for (const vcpu of this.#vcpus.values()) vcpu.close();
     this.emulator.close();
     for (const ioThread of this.#ioThreads.values()) ioThread.close();
+  }
+
+  /** Of all threads together. */
+  get #ranNs(): number {
+    let sum = this.emulator.runNs.value;
+    for (const vcpu of this.#present) sum += vcpu.runNs.value;
+    for (const ioThread of this.#ioThreads.values()) sum += ioThread.runNs.value;
+    return sum;
   }
 
   #vcpu(pid: number, index: number, tid: number): VcpuCounters {

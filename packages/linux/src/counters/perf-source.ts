@@ -1,5 +1,7 @@
 /** Whether perf serves on this host, and how many descriptors there are for it. */
 import { PerfGroup, perfProblem } from "../native/perf.ts";
+import { processCpuNs } from "../native/libc.ts";
+import { readlinkIfThere } from "../proc/read.ts";
 import { raiseFileLimit } from "../native/rlimit.ts";
 import { SCRATCH_BYTES, type CounterContext } from "./context.ts";
 import { DescriptorBudget } from "./descriptors.ts";
@@ -32,6 +34,12 @@ export function openCounterContext(options: CounterContextOptions): HostCounterC
         : new DescriptorBudget(options.openFilesMax, 0),
     scratch: Buffer.alloc(SCRATCH_BYTES),
     perfProblem: problem,
+    ...(isOwnNamespace(options.procRoot) && { processCpuNs }),
     ...(problem === undefined && { openSwitchGroup: (tid: number) => new PerfGroup(tid) }),
   };
+}
+
+/** Whether the ids under `procRoot` are those that we know processes by. */
+function isOwnNamespace(procRoot: string): boolean {
+  return readlinkIfThere(`${procRoot}/self`) === String(process.pid);
 }

@@ -75,6 +75,8 @@ function withPin(vcpu: VcpuThread, pin: readonly number[] | undefined): VcpuThre
 }
 
 function isRealtime(process: QemuProcess, { tid }: VcpuThread, { procRoot }: BuildContext): boolean {
+  const policy = process.policyOf(tid);
+  if (policy !== undefined) return isRealtimePolicy(policy);
   const text = readIfThere(join(procRoot, String(process.pid), "task", String(tid), "stat"));
   return text !== undefined && isRealtimePolicy(parseProcStat(text).policy);
 }

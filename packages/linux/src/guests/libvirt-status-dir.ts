@@ -14,8 +14,16 @@ export interface StatusEntry {
   problem?: string;
 }
 
+/** libvirt renames each new file over the old one, which the directory shows; whatever writes otherwise is seen by then. */
+const LOOK_AT_ALL_US = 5_000_000;
+/** Two changes this close to each other can leave the same time on the directory: the kernel's clock of files is a tick of up to 10 ms. */
+const SAME_TIME_MS = 50;
+
 export class LibvirtStatusDir {
   readonly #dir: string;
+  /** Of the directory, at the last look at all files; undefined: the next look is at all of them, too. */
+  #signature: string | undefined;
+  #lookedAtUs = -Infinity;
   readonly #files = new Map<string, { signature: string; entry: StatusEntry }>();
   /** Why the directory as a whole cannot be read; undefined where it can, or where there is no libvirt. */
   problem: string | undefined;
@@ -24,12 +32,42 @@ export class LibvirtStatusDir {
     this.#dir = dir;
   }
 
+  /** What is wrong with the metadata of guests that can be read, as of the last change. */
+  guestProblems: readonly string[] = [];
+
   get entries(): StatusEntry[] {
     return [...this.#files.values()].map((file) => file.entry);
   }
 
-  /** Reads what is new or changed. @returns whether anything did */
-  refresh(): boolean {
+  /**
+   * Reads what is new or changed.
+   * @param nowUs any clock that does not go back, in microseconds
+   * @returns whether anything did
+   */
+  refresh(nowUs: number): boolean {
+    const stat = this.#stat();
+    const signature = stat && signatureOf(stat);
+    const isDue = nowUs - this.#lookedAtUs >= LOOK_AT_ALL_US;
+    if (!isDue && signature !== undefined && signature === this.#signature) return false;
+    const isChanged = this.#refreshAll();
+    if (isChanged) this.guestProblems = this.entries.flatMap(problemOf);
+    const isWell = this.problem === undefined && this.entries.every(({ problem }) => problem === undefined);
+    const isOld = stat !== undefined && Math.abs(Date.now() - stat.mtimeMs) > SAME_TIME_MS;
+    this.#signature = isWell && isOld ? signature : undefined;
+    this.#lookedAtUs = nowUs;
+    return isChanged;
+  }
+
+  #stat(): Stats | undefined {
+    try {
+      return statSync(this.#dir, { throwIfNoEntry: false });
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+
+  #refreshAll(): boolean {
     let isChanged = false;
     const names = this.#list();
     const present = new Set(names);
@@ -67,6 +105,10 @@ export class LibvirtStatusDir {
     }
     return true;
   }
+}
+
+function problemOf({ status }: StatusEntry): string[] {
+  return status?.problem === undefined ? [] : [`guest ${JSON.stringify(status.name)}: ${status.problem}`];
 }
 
 function parseEntry(file: string, fileName: string): StatusEntry {

@@ -3,16 +3,19 @@ import { errorCode } from "../proc/read.ts";
 import { ProcParseError } from "../proc/stat.ts";
 import { ProcessScanner } from "./process-scanner.ts";
 import { QemuProcess } from "./qemu-process.ts";
+import { TaskActivity } from "./task-activity.ts";
 
 export class ProcessTable {
   readonly #procRoot: string;
   readonly #scanner: ProcessScanner;
+  readonly #activity: TaskActivity;
   readonly #processes = new Map<number, QemuProcess>();
   readonly #failures = new Map<number, string>();
 
   constructor(procRoot: string) {
     this.#procRoot = procRoot;
     this.#scanner = new ProcessScanner(procRoot);
+    this.#activity = new TaskActivity(procRoot);
   }
 
   get processes(): ReadonlyMap<number, QemuProcess> {
@@ -26,15 +29,18 @@ export class ProcessTable {
 
   /**
    * @param nowUs CLOCK_BOOTTIME
-   * @returns processes that are new or gone, whose threads were listed anew, or that failed
+   * @returns processes that are new or gone, whose threads or state changed, or that failed
    */
   refresh(nowUs: number): Set<number> {
     const touched = new Set<number>();
     this.#failures.clear();
-    for (const pid of this.#scanner.scan(this.#processes, nowUs)) this.#open(pid);
+    const activity = this.#activity.look();
+    const { fresh, grown } = this.#scanner.scan(this.#processes, nowUs, activity);
+    for (const pid of fresh) this.#open(pid);
     for (const [pid, process] of this.#processes) {
       this.#guarded(pid, () => {
-        const look = process.look(nowUs);
+        const mayHaveGrown = grown === undefined || grown.has(pid);
+        const look = process.look(nowUs, { mayHaveGrown, mayHaveShrunk: activity !== "none" });
         if (look !== "same") touched.add(pid);
         if (look === "gone") this.#forget(process);
       });
@@ -53,6 +59,7 @@ export class ProcessTable {
   }
 
   close(): void {
+    this.#activity.close();
     for (const process of this.#processes.values()) this.#forget(process);
   }
 

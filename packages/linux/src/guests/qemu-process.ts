@@ -7,10 +7,21 @@ import { parseQemuCommandLine, splitCommandLine } from "./command-line.ts";
 import type { QemuCommandLine } from "./command-line.ts";
 import type { ThreadName } from "./threads.ts";
 
-/** How often threads are listed though their number stays: one may have taken the place of another. */
+/** How often threads are listed though their number stays, where one may have taken the place of another. */
 const RELIST_US = 4_000_000;
+/** How often they are where none can have: stops by a signal and changes of policy leave no other trace. */
+const SETTLED_RELIST_US = 15_000_000;
 /** A process younger than this is listed at every look: QEMU names its threads after it has made them. */
 const SETTLING_US = 5_000_000;
+
+/** What may have happened to a process's threads since the last look, as far as is known without a look at them. */
+export interface ThreadHints {
+  mayHaveGrown: boolean;
+  mayHaveShrunk: boolean;
+}
+
+const ANYTHING: ThreadHints = { mayHaveGrown: true, mayHaveShrunk: true };
+const VCPU_NAME = /^CPU /;
 
 export class QemuProcess {
   readonly pid: number;
@@ -25,6 +36,11 @@ export class QemuProcess {
   /** Kept open: its inode is of this very process, whoever gets its id afterwards. */
   readonly #taskFd: number;
   #links = -1;
+  /** Threads may have come since they were listed. */
+  #mayHaveGrown = true;
+  #seen = "";
+  /** Of threads that are named as vCPUs, as of the last listing. */
+  readonly #policies = new Map<number, number>();
   #listedAtUs = 0;
   readonly #comms = new Map<number, string>();
 
@@ -59,11 +75,14 @@ export class QemuProcess {
   /**
    * Looks whether the process lives and lists its threads where they may have changed. The number of threads is in the
    * link count of /proc/PID/task (proc_task_getattr in fs/proc/base.c), one cheap call; 0 threads: it is gone.
-   * @returns `listed`: threads and state were read anew, and may differ
+   * @returns `changed`: threads, their names or policies, or the state are others than at the last look
    */
-  look(nowUs: number): "gone" | "same" | "listed" {
+  look(nowUs: number, { mayHaveGrown, mayHaveShrunk }: ThreadHints = ANYTHING): "gone" | "same" | "changed" {
+    this.#mayHaveGrown ||= mayHaveGrown;
+    const relistUs = this.#mayHaveGrown ? RELIST_US : SETTLED_RELIST_US;
+    const isDue = nowUs - this.#listedAtUs >= relistUs || this.ageUs(nowUs) < SETTLING_US;
+    if (!isDue && !mayHaveGrown && !mayHaveShrunk) return "same";
     const links = fstatSync(this.#taskFd).nlink;
-    const isDue = nowUs - this.#listedAtUs >= RELIST_US || this.ageUs(nowUs) < SETTLING_US;
     if (links === this.#links && !isDue) return "same";
     const leader = readLeader(this.#dir, this.pid);
     const tids = listIfThere(join(this.#dir, "task"));
@@ -72,12 +91,33 @@ export class QemuProcess {
     this.threads = this.#nameThreads(tids.map(Number), leader.comm, nowUs);
     this.#links = links;
     // Spread over time, so that the guests that arrived together are not all listed in the same look.
-    this.#listedAtUs = nowUs - (this.#listedAtUs === 0 ? (this.pid % 8) * (RELIST_US / 8) : 0);
-    return "listed";
+    this.#listedAtUs = nowUs - (this.#listedAtUs === 0 ? (this.pid % 8) * (relistUs / 8) : 0);
+    this.#readPolicies();
+    const seen = JSON.stringify([this.isStopped, this.threads, [...this.#policies]]);
+    const isChanged = seen !== this.#seen;
+    this.#seen = seen;
+    // A thread that is new may not have its name yet.
+    this.#mayHaveGrown = isChanged;
+    return isChanged ? "changed" : "same";
+  }
+
+  /** Scheduling policy of a thread that is named as a vCPU, see SCHED_POLICY; undefined: of another, or gone. */
+  policyOf(tid: number): number | undefined {
+    return this.#policies.get(tid);
   }
 
   close(): void {
     closeSync(this.#taskFd);
+  }
+
+  #readPolicies(): void {
+    this.#policies.clear();
+    for (const { tid, comm } of this.threads) {
+      const text = VCPU_NAME.test(comm)
+        ? readIfThere(join(this.#dir, "task", String(tid), "stat"))
+        : undefined;
+      if (text !== undefined) this.#policies.set(tid, parseProcStat(text).policy);
+    }
   }
 
   #nameThreads(tids: readonly number[], leaderComm: string, nowUs: number): ThreadName[] {

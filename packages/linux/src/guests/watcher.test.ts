@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { writeFileSync } from "node:fs";
+import { utimesSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { FakeHost, fakeGuest, fakeStatus } from "./testing/fake-host.ts";
 import { GuestWatcher } from "./watcher.ts";
@@ -230,6 +230,29 @@ describe("guests of libvirt", () => {
       fakeStatus(96, "web", UUID, `<cputune><vcpupin vcpu='0' cpuset='3'/>${ioPin}</cputune>`),
     );
     expect(watcher.refresh().changed).toHaveLength(1);
+  });
+
+  it("sees two changes so close that the directory's time is the same after both", () => {
+    const now = new Date();
+    for (const shares of [512, 256]) {
+      host.status("web", fakeStatus(96, "web", UUID, `<cputune><shares>${shares}</shares></cputune>`));
+      utimesSync(join(host.root, "run"), now, now);
+      watcher.refresh();
+      expect(watcher.inventory.guests[0]?.configured?.shares).toBe(shares);
+    }
+  });
+
+  it("sees in time also a file that was changed without the directory", () => {
+    const past = new Date(Date.now() - 60_000);
+    host.status("web", fakeStatus(96, "web", UUID));
+    utimesSync(join(host.root, "run"), past, past);
+    watcher.refresh();
+    host.write("run/web.xml", fakeStatus(96, "renamed", UUID));
+    watcher.refresh();
+    expect(names()).toEqual(["web"]);
+    host.pass(5000);
+    watcher.refresh();
+    expect(names()).toEqual(["renamed"]);
   });
 
   it.each([

@@ -65,10 +65,7 @@ export class GuestWatcher implements Disposable {
    */
   get problems(): string[] {
     const general = [this.#statuses.problem, this.#context.firstSight.problem];
-    const ofGuests = this.#statuses.entries.map(({ status }) =>
-      status?.problem === undefined ? undefined : `guest ${JSON.stringify(status.name)}: ${status.problem}`,
-    );
-    return [...general, ...ofGuests].filter((each) => each !== undefined);
+    return [...general.filter((each) => each !== undefined), ...this.#statuses.guestProblems];
   }
 
   /**
@@ -80,7 +77,7 @@ export class GuestWatcher implements Disposable {
     const { usable, isChanged: isTopologyChanged } = this.#topology.read();
     const touched = this.#table.refresh(nowUs);
     // After the processes: libvirt writes the file before its QEMU runs, so none is taken for a bare one.
-    const isStatusChanged = this.#statuses.refresh();
+    const isStatusChanged = this.#statuses.refresh(nowUs);
     if (!this.#isUnsettled && !isStatusChanged && !isTopologyChanged && touched.size === 0) return NO_CHANGES;
     const links = this.#linker.link(this.#statuses.entries, this.#table, nowUs);
     const isStale = (pid: number): boolean => isTopologyChanged || touched.has(pid);
@@ -92,6 +89,7 @@ export class GuestWatcher implements Disposable {
   /** Closes what is kept open. */
   close(): void {
     this.#table.close();
+    this.#topology.close();
   }
 
   [Symbol.dispose](): void {
@@ -111,9 +109,10 @@ export class GuestWatcher implements Disposable {
       if (process.commandLine.isProbe || isLeftOut) continue;
       const entry = links.linked.get(pid);
       const last = this.#understood.get(pid);
-      const isCurrent = last !== undefined && last.entry === entry && !isStale(pid);
+      const isCurrent = last !== undefined && last.entry === entry && isSettled(last) && !isStale(pid);
       const now = isCurrent ? last : understand(process, entry, last, context, nowUs);
       understood.set(pid, now);
+      this.#isUnsettled ||= !isSettled(now);
     }
     this.#understood = understood;
   }
@@ -139,4 +138,9 @@ export class GuestWatcher implements Disposable {
         : { uuid: known.uuid, name: known.name, pid, reason };
     });
   }
+}
+
+/** A QEMU that is starting becomes something else without anything to be seen: with time. */
+function isSettled({ guest, unreadable }: Understanding): boolean {
+  return guest !== undefined || unreadable !== undefined;
 }

@@ -20,5 +20,6 @@ export {
   readHandsOff,
   releaseHandsOff,
 } from "./hands-off.ts";
+export { readPageMark, writePageMark } from "./page-mark.ts";
 export { LiveProcesses } from "./live-processes.ts";
 export { rebaseOn, type BaselineChange, type RebaseInput } from "./rebase.ts";

@@ -3,9 +3,31 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
-import { SyscallError, bootTimeUs, getAffinity, setAffinity, tryLock } from "./libc.ts";
+import { SyscallError, bootTimeUs, getAffinity, processCpuNs, setAffinity, tryLock } from "./libc.ts";
 
 const NO_PROCESS = 4_194_304 + 1; // above the largest pid_max
+
+describe("processCpuNs", () => {
+  it("is the CPU time of a process: it grows with the work done, and not with time", async () => {
+    const child = spawn("sleep", ["60"]);
+    try {
+      const own = (processCpuNs(process.pid) ?? 0) / 1e6;
+      const { user, system } = process.cpuUsage();
+      expect(Math.abs(own - (user + system) / 1000)).toBeLessThan(100);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      const asleep = processCpuNs(child.pid ?? 0);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(asleep).toBeGreaterThan(0);
+      expect(processCpuNs(child.pid ?? 0)).toBe(asleep);
+    } finally {
+      child.kill();
+    }
+  });
+
+  it("is undefined for a process that there is not", () => {
+    expect(processCpuNs(NO_PROCESS)).toBeUndefined();
+  });
+});
 
 describe("bootTimeUs", () => {
   it("is the kernel's own uptime, to the hundredth of a second that /proc/uptime has", () => {

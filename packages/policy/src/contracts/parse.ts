@@ -36,6 +36,14 @@ export class ContractVersionError extends ContractError {}
  * @throws {ContractError} oversized, too deep, of a later version, not JSON, or a field is missing or wrong
  */
 export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Array, what: string): T {
+  return checkContract(schema, parseJson(input, what), what);
+}
+
+/**
+ * Parses JSON text or UTF-8 bytes; of its fields only the version is looked at.
+ * @throws {ContractError} oversized, too deep, of a later version, or not JSON
+ */
+export function parseJson(input: string | Uint8Array, what: string): unknown {
   const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
   if (bytes.length > MESSAGE_BYTES_MAX) {
     throw new ContractError(
@@ -52,7 +60,7 @@ export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Arra
     throw new ContractError(what, "", `is not JSON: ${(cause as Error).message}`, { cause });
   }
   checkVersion(value, what);
-  return checkContract(schema, value, what);
+  return value;
 }
 
 const decoder = new TextDecoder();

@@ -78,3 +78,12 @@ export const planSchema = z.object({
   guests: z.array(guestPlanSchema).max(16_384),
 });
 export type Plan = z.infer<typeof planSchema>;
+
+/**
+ * A plan as it lies in the bucket: with the trace that it belongs to, which neither decisions nor the store know. Absent where
+ * nothing is traced; what is no text of a traceparent's length counts as absent, and never costs the plan.
+ */
+export const publishedPlanSchema = planSchema.extend({
+  traceparent: z.string().max(64).optional().catch(undefined),
+});
+export type PublishedPlan = z.infer<typeof publishedPlanSchema>;

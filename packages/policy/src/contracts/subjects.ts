@@ -25,6 +25,11 @@ export const subjects = {
   host: (host: string): string => `${prefix}.host.${host}`,
 };
 
+/** Subject of one host's messages of one kind without a partition: as hosts of version 0.1 send them. */
+export function unpartitionedSubject(kind: keyof typeof subjects, host: string): string {
+  return `${prefix}.${kind}.${host}`;
+}
+
 /** All hosts' messages of one kind. */
 export const allSubjects = {
   sample: `${prefix}.sample.>`,
@@ -34,7 +39,7 @@ export const allSubjects = {
 
 /** All messages of one kind from the hosts of one partition, or from those that send none ({@link UNPARTITIONED}). */
 export function partitionSubject(kind: keyof typeof subjects, partition: number): string {
-  return partition === UNPARTITIONED ? `${prefix}.${kind}.*` : `${prefix}.${kind}.*.${partition}`;
+  return partition === UNPARTITIONED ? unpartitionedSubject(kind, "*") : `${prefix}.${kind}.*.${partition}`;
 }
 
 /** JetStream streams, one a kind of message, so that each has limits of its own. */

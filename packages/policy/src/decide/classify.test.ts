@@ -105,14 +105,19 @@ describe("two thresholds and a cool-down (preset default)", () => {
   });
 
   it("holds a guest that cools down, with its count at beta", () => {
-    const ready = { class: "scientific", count: 3 } as const;
-    expect(classify(ready, AUTO, using(0), two, true)).toEqual({
-      class: "scientific",
+    const ready = { class: "service", count: 3 } as const;
+    expect(classify(ready, AUTO, using(1), two, true)).toEqual({
+      class: "service",
       count: 3,
       crossed: true,
       held: true,
     });
-    expect(classify(ready, AUTO, using(0), two, false)).toMatchObject({ class: "service", count: 0 });
+    expect(classify(ready, AUTO, using(1), two, false)).toMatchObject({ class: "scientific", count: 0 });
+  });
+
+  it("lets every guest out of LIST_sc at once, also one that cools down", () => {
+    const ready = { class: "scientific", count: 3 } as const;
+    expect(classify(ready, AUTO, using(0), two, true)).toMatchObject({ class: "service", count: 0 });
   });
 
   it("lets a declaration move a guest that cools down", () => {

@@ -24,8 +24,9 @@ export function firstClass(declared: Declared): GuestClass {
 /**
  * Algorithm 1 (paper): in LIST_se a guest crosses when its signal is at or above alpha, in LIST_sc when it is below
  * (preset `default`: below `alphaDown`); crossing counts up, not crossing down, never below 0.
- * Algorithm 2 (paper): more than beta crossings move the guest to the other list, with the count at 0. While it cools
- * down (preset `default`) it stays, with the count at beta: the first crossing after that moves it.
+ * Algorithm 2 (paper): more than beta crossings move the guest to the other list, with the count at 0. A guest that came
+ * back to LIST_se and cools down (preset `default`) stays there, with the count at beta: the first crossing after that moves it.
+ * The way out of LIST_sc is always open: a service must not wait for an hour below all others because it was busy once.
  * A declared class wins: such a guest is never counted.
  *
  * @param cooling its counts moved it less than `coolDownMs` ago
@@ -52,7 +53,8 @@ export function classify(
   const before = Math.min(previous.count, settings.beta);
   const count = Math.max(0, before + (crossed ? 1 : -1));
   if (count <= settings.beta) return { class: previous.class, count, crossed };
-  if (cooling) return { class: previous.class, count: settings.beta, crossed, held: true };
+  if (cooling && previous.class === "service")
+    return { class: previous.class, count: settings.beta, crossed, held: true };
   const other = previous.class === "service" ? "scientific" : "service";
   return { class: other, count: 0, crossed, movedFrom: previous.class };
 }

@@ -1,9 +1,14 @@
 /** The bus of the contracts over NATS: publishing, consuming in order, plans. */
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import type { Consumer, ConsumerMessages, JetStreamClient, JsMsg } from "@nats-io/jetstream";
+import type { JetStreamPublishOptions } from "@nats-io/jetstream";
+import { headers } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
-import { hostOfSubject, streams, subjects } from "@kvm-governor/policy";
+import { hostOfSubject, streams, subjects, TRACEPARENT_HEADER } from "@kvm-governor/policy";
 import type { Registry } from "prom-client";
+import { publishSpan } from "../tracing/messaging.ts";
+import { NO_SPAN, TRACING_OFF } from "../tracing/tracing.ts";
+import type { Span, Tracing } from "../tracing/tracing.ts";
 import { BusConnection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection.ts";
 import { createBusMetrics } from "./metrics.ts";
@@ -25,6 +30,8 @@ export interface BusOptions extends ConnectionOptions {
   manage?: boolean;
   /** Limits of what is managed; absent: the defaults. */
   streams?: StreamSettings;
+  /** Of messages that belong to a tick; by default none. */
+  tracing?: Tracing;
 }
 
 /** One message of a stream. Exactly one of ack, nak and term is called for each. */
@@ -36,6 +43,8 @@ export interface BusMessage {
   /** Sequence in the stream. */
   streamSequence: number;
   redelivered: boolean;
+  /** W3C traceparent as its sender put it, unchecked; undefined where there is none. */
+  traceparent?: string | undefined;
   ack(): void;
   /** Again after `delayMs`. */
   nak(delayMs: number): void;
@@ -66,12 +75,14 @@ export class Bus {
   readonly #streams: StreamSettings;
   readonly #aside: SetAside;
   #client: { connection: NatsConnection; client: JetStreamClient } | undefined;
+  readonly #tracing: Tracing;
   #managed: Promise<void> = Promise.resolve();
 
   constructor(options: BusOptions) {
     this.#options = options;
     this.#connection = new BusConnection(options);
-    this.plans = new Plans(this.#connection);
+    this.#tracing = options.tracing ?? TRACING_OFF;
+    this.plans = new Plans(this.#connection, this.#tracing);
     const connection = this.#connection;
     const metrics = createBusMetrics(options.registry, () => connection.up);
     this.#metrics = metrics;
@@ -99,11 +110,18 @@ export class Bus {
    */
   async publish(kind: MessageKind, host: string, value: unknown): Promise<void> {
     try {
-      await this.#publisher().publish(subjects[kind](host), JSON.stringify(value));
+      const data = JSON.stringify(value);
+      if (kind === "host") return await this.#send(kind, host, data, NO_SPAN);
+      const spec = publishSpan(kind, host, this.#connection.server);
+      await this.#tracing.span(spec, (span) => this.#send(kind, host, data, span));
     } catch (error) {
       this.#metrics.failures.inc({ kind });
       throw error;
     }
+  }
+
+  async #send(kind: MessageKind, host: string, data: string, span: Span): Promise<void> {
+    await this.#publisher().publish(subjects[kind](host), data, withTrace(span));
   }
 
   /**
@@ -234,6 +252,13 @@ export class Bus {
   }
 }
 
+function withTrace({ traceparent }: Span): Partial<JetStreamPublishOptions> {
+  if (traceparent === undefined) return {};
+  const carrier = headers();
+  carrier.set(TRACEPARENT_HEADER, traceparent);
+  return { headers: carrier };
+}
+
 function asBusMessage(message: JsMsg): BusMessage {
   return {
     subject: message.subject,
@@ -241,6 +266,7 @@ function asBusMessage(message: JsMsg): BusMessage {
     data: message.data,
     streamSequence: message.seq,
     redelivered: message.redelivered,
+    traceparent: message.headers?.get(TRACEPARENT_HEADER) || undefined,
     ack: () => message.ack(),
     nak: (delayMs) => message.nak(delayMs),
     term: (reason) => message.term(reason),

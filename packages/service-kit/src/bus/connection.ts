@@ -57,6 +57,11 @@ export class BusConnection {
     return this.#connected;
   }
 
+  /** HOST:PORT of the server that is connected, or was last. */
+  get server(): string | undefined {
+    return this.#connection?.getServer();
+  }
+
   /** @throws {BusAwayError} not connected now */
   current(): NatsConnection {
     if (this.#connection === undefined || !this.#up) throw new BusAwayError("NATS is away");

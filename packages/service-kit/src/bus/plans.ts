@@ -1,6 +1,8 @@
 /** The KV bucket of plans: one key a host, updated by revision. */
 import { JetStreamApiError } from "@nats-io/jetstream";
 import type { KV } from "@nats-io/kv";
+import { publishSpan } from "../tracing/messaging.ts";
+import type { Span, Tracing } from "../tracing/tracing.ts";
 import type { BusConnection } from "./connection.ts";
 import { openPlans } from "./streams.ts";
 
@@ -23,10 +25,12 @@ const ALL_HOSTS = ">";
 
 export class Plans {
   readonly #bus: BusConnection;
+  readonly #tracing: Tracing;
   #kv: Promise<KV> | undefined;
 
-  constructor(bus: BusConnection) {
+  constructor(bus: BusConnection, tracing: Tracing) {
     this.#bus = bus;
+    this.#tracing = tracing;
     // A server that came back may have lost the bucket: open it anew.
     bus.onUp(() => (this.#kv = undefined));
   }
@@ -46,7 +50,17 @@ export class Plans {
    */
   async put(host: string, plan: unknown, revision: number): Promise<number> {
     const kv = await this.#bucket();
-    const data = typeof plan === "string" ? plan : JSON.stringify(plan);
+    const spec = publishSpan("plan", host, this.#bus.server);
+    return this.#tracing.span(spec, (span) => this.#put(kv, host, { plan, span, revision }));
+  }
+
+  /** The client's put() takes no headers and its watch() shows none: the trace goes along in the plan. */
+  async #put(
+    kv: KV,
+    host: string,
+    { plan, span: { traceparent }, revision }: { plan: unknown; span: Span; revision: number },
+  ): Promise<number> {
+    const data = traceparent === undefined ? asText(plan) : asText({ ...asObject(plan), traceparent });
     try {
       return revision === 0 ? await kv.create(host, data) : await kv.update(host, data, revision);
     } catch (cause) {
@@ -122,3 +136,6 @@ export class Plans {
     return this.#kv;
   }
 }
+
+const asText = (plan: unknown): string => (typeof plan === "string" ? plan : JSON.stringify(plan));
+const asObject = (plan: unknown): object => (typeof plan === "string" ? JSON.parse(plan) : plan) as object;

@@ -6,14 +6,13 @@ const TICK_BUCKETS_S = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 export interface OwnMetricsOptions {
   registry: Registry;
-  version: string;
   budget: DescriptorBudget;
   isPerfAvailable: boolean;
 }
 
 export type OwnMetrics = ReturnType<typeof createOwnMetrics>;
 
-export function createOwnMetrics({ registry, version, budget, isPerfAvailable }: OwnMetricsOptions) {
+export function createOwnMetrics({ registry, budget, isPerfAvailable }: OwnMetricsOptions) {
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []): Counter<L> =>
     new Counter({ name: `kvmgov_collector_${name}`, help, labelNames, registers });
@@ -27,10 +26,6 @@ export function createOwnMetrics({ registry, version, budget, isPerfAvailable }:
     new Counter({ name: `kvmgov_collector_${name}`, help, registers, collect: addUpTo(value) });
   };
 
-  gauge("build_info", "Version of the collector and of Node", ["version", "node"]).set(
-    { version, node: process.versions.node },
-    1,
-  );
   gauge("perf_available", "1 where perf counts on this host, 0 where /proc/TID/status stands in for it").set(
     isPerfAvailable ? 1 : 0,
   );

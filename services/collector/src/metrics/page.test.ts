@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { DescriptorBudget, GuestSampler, Sources, type Guest } from "@kvm-governor/linux";
+import { PageRegistry } from "@kvm-governor/service-kit";
 import { registerGuestFamilies } from "./guest-families.ts";
 import { registerHostFamilies } from "./host-families.ts";
-import { SnapshotRegistry } from "./snapshot-registry.ts";
 
 const UUID = "6f1d3a3c-0a3b-4c39-9d8e-0e6f2b3d8b11";
 const OTHER = "00000000-0000-4000-8000-000000000002";
@@ -14,7 +14,7 @@ const OTHER = "00000000-0000-4000-8000-000000000002";
 class Page implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), "kvmgov-page-"));
   nowMs = 0;
-  readonly registry = new SnapshotRegistry(() => this.nowMs);
+  readonly registry = new PageRegistry(() => this.nowMs);
   readonly failures: string[] = [];
   splitReads = 0;
   readonly guests: readonly Guest[] = [
@@ -139,8 +139,16 @@ describe("the page of metrics", () => {
     expect(await page.registry.metrics()).not.toContain(OTHER);
   });
 
+  it("shows the new name of a guest that was renamed", async () => {
+    await page.registry.page();
+    page.read(page.guests.map((guest) => (guest.uuid === OTHER ? { ...guest, name: "renamed" } : guest)));
+    page.nowMs = 1000;
+    const text = await page.registry.metrics();
+    expect([text.includes('name="renamed"'), text.includes('name="db"')]).toEqual([true, false]);
+  });
+
   it("shares one page among scrapes that overlap", async () => {
-    const [a, b] = await Promise.all([page.registry.metrics(), page.registry.metrics()]);
+    const [a, b] = await Promise.all([page.registry.page(), page.registry.page()]);
     expect(a).toBe(b);
     expect(page.splitReads).toBe(1);
     page.nowMs = 100;

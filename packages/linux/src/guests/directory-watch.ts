@@ -1,0 +1,55 @@
+/** Hears of changes in a directory from the kernel (inotify(7)), so that nobody has to look. */
+import { statSync, watch, type FSWatcher } from "node:fs";
+import { errorCode } from "../proc/read.ts";
+
+export class DirectoryWatch implements Disposable {
+  readonly #dir: string;
+  readonly #onChange: () => void;
+  #watch: FSWatcher | undefined;
+  #inode: number | undefined;
+
+  /** Watches nothing before `ensure`. */
+  constructor(dir: string, onChange: () => void) {
+    this.#dir = dir;
+    this.#onChange = onChange;
+  }
+
+  /**
+   * Watches the directory that has this name now: it may come, go and be made anew.
+   * @returns whether it is watched; false where there is none, or the kernel refuses (inotify(7), max_user_watches)
+   */
+  ensure(): boolean {
+    const inode = this.#inodeNow();
+    if (this.#watch !== undefined && inode === this.#inode) return true;
+    this.close();
+    if (inode === undefined) return false;
+    try {
+      this.#watch = watch(this.#dir, { persistent: false }, this.#onChange);
+      this.#watch.on("error", () => this.close());
+      this.#inode = inode;
+      return true;
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return false;
+    }
+  }
+
+  close(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+    this.#inode = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #inodeNow(): number | undefined {
+    try {
+      return statSync(this.#dir, { throwIfNoEntry: false })?.ino;
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+}
