@@ -135,6 +135,31 @@ export function actuatorCases(name: string, startHost: () => Promise<CaseHost>, 
       }
     });
 
+    it("a vCPU that comes is taken in, and a reset guest is the same guest", async () => {
+      await using governed = plane.on(host);
+      const small = await host.defineAndStart({ name: "grows", vcpusMax: 2 });
+      try {
+        const actuator = await governed.service("actuator");
+        await governed.follow(await governed.plan([heldPlan(small)]));
+        await host.virsh(["setvcpus", "--live", "grows", "2"]);
+        const large = await host.find("grows");
+        expect(large.vcpuTids).toHaveLength(2);
+        const fresh = await host.kernelState([large]);
+        const report = await governed.follow(await governed.plan([heldPlan(large)]));
+        expect([errorsOf(report), report.skipped]).toEqual([[], []]);
+        expect(heldVcpus(host, await host.kernelState([large]))).toBe(2);
+        await host.virsh(["reset", "grows"]);
+        const again = await governed.follow(await governed.plan([heldPlan(large)]));
+        expect([again.writes, again.skipped]).toEqual([[], []]);
+        expect(await actuator.stop()).toBe(0);
+        const left = changes(fresh, await host.kernelState([large]));
+        expect(left.filter((text) => /vcpu1\//.test(text))).toEqual([]);
+        expect(heldVcpus(host, await host.kernelState([large]))).toBe(0);
+      } finally {
+        await host.destroy("grows");
+      }
+    });
+
     const reloads = async (): Promise<void> => {
       await using governed = plane.on(host);
       const actuator = await governed.service("actuator");
@@ -161,6 +186,16 @@ export function actuatorCases(name: string, startHost: () => Promise<CaseHost>, 
       await actuator.event("dead-mans-switch", 5000 * host.patience);
       await actuator.event("restored", 5000 * host.patience, 4);
       expect(changes(untouched, await state())).toEqual([]);
+    });
+
+    it("a killed actuator is made good by whoever stands guard, without being asked", async () => {
+      await using governed = plane.on(host);
+      const actuator = await governed.service("actuator", {}, { isGuarded: true });
+      await governed.follow(await governed.plan(heldAll()));
+      expect(changes(untouched, await state())).not.toEqual([]);
+      await actuator.kill();
+      expect(changes(untouched, await state())).toEqual([]);
+      expect(await host.hasState(governed.id, JOURNAL)).toBe(false);
     });
 
     it("a killed actuator is made good by `kvmgov restore`, as often as one likes", async () => {
@@ -346,19 +381,26 @@ const HELD = {
   2: { quota: 5, period: 5, idle: 4, vcpuCpus: 5, otherCpus: 5 },
 };
 
-function heldValues({ cgroupVersion }: CaseHost, state: KernelState): (typeof HELD)[1] {
-  const count = (file: RegExp, text: RegExp): number =>
-    Object.entries(state).filter(([key, value]) => file.test(key) && text.test(value)).length;
+function countOf(state: KernelState, file: RegExp, text: RegExp): number {
+  return Object.entries(state).filter(([key, value]) => file.test(key) && text.test(value)).length;
+}
+
+/** vCPUs with the quota of {@link heldPlan}. */
+function heldVcpus({ cgroupVersion }: CaseHost, state: KernelState): number {
+  return cgroupVersion === 2
+    ? countOf(state, /vcpu\d+\/cpu\.max$/, /^6000 20000\n$/)
+    : countOf(state, /vcpu\d+\/cpu\.cfs_quota_us$/, /^6000\n$/);
+}
+
+function heldValues(host: CaseHost, state: KernelState): (typeof HELD)[1] {
+  const count = (file: RegExp, text: RegExp): number => countOf(state, file, text);
+  const quota = heldVcpus(host, state);
   const cpus = {
     vcpuCpus: count(/vcpu\d+\/cpuset\.cpus$/, /^0\n$/),
     otherCpus: count(/(emulator|iothread\d+)\/cpuset\.cpus$/, /^1\n$/),
   };
   const idle = count(/cpu\.idle$/, /^1\n$/);
-  if (cgroupVersion === 2) {
-    const quota = count(/vcpu\d+\/cpu\.max$/, /^6000 20000\n$/);
-    return { quota, period: quota, idle, ...cpus };
-  }
-  const quota = count(/vcpu\d+\/cpu\.cfs_quota_us$/, /^6000\n$/);
+  if (host.cgroupVersion === 2) return { quota, period: quota, idle, ...cpus };
   return { quota, period: count(/vcpu\d+\/cpu\.cfs_period_us$/, /^20000\n$/), idle, ...cpus };
 }
 

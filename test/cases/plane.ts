@@ -9,7 +9,7 @@ import type { Applied, GuestPlan, Host, Plan, Sample } from "@kvm-governor/polic
 import { connectBus, createLogger, Readiness, type Bus } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { waitFor } from "../support/service-process.ts";
-import type { CaseHost, CaseService } from "./case-host.ts";
+import type { CaseHost, CaseService, ServiceOptions } from "./case-host.ts";
 
 /** Each case has a host id, and so a plan, of its own. */
 export class Plane implements AsyncDisposable {
@@ -90,9 +90,13 @@ export class Governed implements AsyncDisposable {
     this.#host = host;
   }
 
-  async service(name: "actuator" | "collector", env: Record<string, string> = {}): Promise<CaseService> {
+  async service(
+    name: "actuator" | "collector",
+    env: Record<string, string> = {},
+    options: ServiceOptions = {},
+  ): Promise<CaseService> {
     const all = { ...this.#plane.env(this.#host, this.id), ...env };
-    const service = await this.#host.startService(name, this.id, all);
+    const service = await this.#host.startService(name, this.id, all, options);
     this.#services.push(service);
     return service;
   }
@@ -127,6 +131,7 @@ export class Governed implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const service of this.#services) await service.kill();
+    if (!(await this.#host.hasState(this.id, "journal"))) return; // nothing is held
     const { code, stdout, stderr } = await this.kvmgov("restore");
     if (code !== 0) throw new Error(`the guests were not given back: ${stdout}${stderr}`);
   }

