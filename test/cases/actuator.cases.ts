@@ -21,8 +21,18 @@ export interface Lacks {
   reboot?: string;
 }
 
+export interface CaseOptions {
+  lacks?: Lacks;
+  /** How long the host may take to start, in milliseconds. */
+  startMs?: number;
+}
+
 /** Tests of one host, which is started before the first and stopped after the last. */
-export function actuatorCases(name: string, startHost: () => Promise<CaseHost>, lacks: Lacks = {}): void {
+export function actuatorCases(
+  name: string,
+  startHost: () => Promise<CaseHost>,
+  { lacks = {}, startMs = START_MS }: CaseOptions = {},
+): void {
   describe(name, () => {
     let host: CaseHost;
     let plane: Plane;
@@ -38,7 +48,7 @@ export function actuatorCases(name: string, startHost: () => Promise<CaseHost>, 
       plane = await Plane.start();
       guests = await startGuests(host);
       untouched = await state();
-    }, START_MS);
+    }, startMs);
 
     afterAll(async () => {
       await plane?.[Symbol.asyncDispose]();
