@@ -3,7 +3,7 @@ import { Argument, Option } from "commander";
 import type { Command } from "commander";
 import { CLASSIFIER_URL } from "./api/client.ts";
 import { completion, SHELLS } from "./commands/completion.ts";
-import { doctor } from "./commands/doctor.ts";
+import type { doctor } from "./commands/doctor.ts";
 import { explain } from "./commands/explain.ts";
 import { lists } from "./commands/lists.ts";
 import { plan } from "./commands/plan.ts";
@@ -50,7 +50,11 @@ export function addOperatorCommands(program: Command, finish: Finish): void {
     .description("what is missing on this host, and how to get it")
     .addOption(url)
     .option("--json", "print one JSON line")
-    .action(finish(doctor));
+    .action(
+      finish(async (flags: Parameters<typeof doctor>[0]) =>
+        (await import("./commands/doctor.ts")).doctor(flags),
+      ),
+    );
   program
     .command("version")
     .description("version of this program and of what it runs on")
