@@ -97,9 +97,9 @@ export function actuatorCases(
 
     it("a quota is what the kernel lets a busy vCPU have", async () => {
       await using governed = plane.on(host);
+      await governed.service("actuator"); // first: little else gets CPU beside a guest that spins
       const busy = await host.defineAndStart({ name: "busy", spin: true });
       try {
-        await governed.service("actuator");
         expect(await shareOf(host, busy, 1000)).toBeGreaterThan(0.25);
         const plan = { ...asFound(busy), vcpus: [{ index: 0, bandwidth: 0.15, cpus: "baseline" as const }] };
         expect(errorsOf(await governed.follow(await governed.plan([plan])))).toEqual([]);
@@ -283,15 +283,17 @@ export function actuatorCases(
 
     it("the collector finds and measures the guests there", async () => {
       await using governed = plane.on(host);
+      await governed.service("collector", { KVMGOV_CHECK_PERIOD_MS: "1000" });
       const busy = await host.defineAndStart({
         name: "measured",
         spin: true,
         policy: { class: "scientific" },
       });
       try {
-        await governed.service("collector", { KVMGOV_CHECK_PERIOD_MS: "1000" });
-        const mine = () => plane.samples.filter(({ host: id }) => id === governed.id);
-        await waitFor("three samples", 20_000 * host.patience, () => mine().length >= 3 || undefined);
+        const isOfIt = ({ uuid }: { uuid: string }): boolean => uuid === busy.uuid;
+        const mine = () =>
+          plane.samples.filter(({ host: id, guests: seen }) => id === governed.id && seen.some(isOfIt));
+        await waitFor("three samples of it", 20_000 * host.patience, () => mine().length >= 3 || undefined);
         const sample = mine().at(-1);
         const byUuid = new Map(sample?.guests.map((guest) => [guest.uuid, guest]));
         for (const { name: guest, uuid, pid, startTime, vcpuTids } of [...all(), busy]) {
