@@ -64,11 +64,15 @@ export class Unit {
     }
   }
 
-  /** Orderly end. @returns its exit code */
+  /** Orderly end. @returns its exit code: 0 @throws {V2HostError} it ended with another, with the end of its log */
   async stop(): Promise<number> {
     // A unit that succeeded is forgotten, and what is forgotten has the status 0.
     const status = `systemctl show --value --property=ExecMainStatus ${this.#name}`;
-    return Number(await this.#host.check(`systemctl stop ${this.#name}; ${status}`));
+    const stop = `systemctl stop ${this.#name}; ${status}`;
+    const code = Number(await this.#host.check(stop, { timeoutMs: END_MS_MAX }));
+    if (code === 0) return code;
+    await this.#readOn();
+    throw new V2HostError(`${this.#name} ended with ${code}: ${this.#tail()}`);
   }
 
   /** Sudden end. Resolves when what runs after it has ended too. */
