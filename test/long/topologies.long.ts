@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { LAST_OF_EACH_HOST } from "@kvm-governor/service-kit";
 import { hostSchema, parseContract, parseCpuList, sampleSchema } from "@kvm-governor/policy";
 import type { Host, Sample } from "@kvm-governor/policy";
-import type { CaseGuest, CaseService } from "../cases/case-host.ts";
+import type { CaseGuest, CaseService, KernelState } from "../cases/case-host.ts";
+import { changes } from "../cases/kernel-states.ts";
 import { V2CaseHost } from "../cases/v2-host.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { describeWith } from "../support/requirements.ts";
@@ -35,6 +36,7 @@ function placementOn(name: string, topology: Topology): void {
     let sample: Sample | undefined;
     let solvers: CaseGuest[];
     let web: CaseGuest;
+    let untouched: KernelState;
 
     beforeAll(async () => {
       plane = await ControlPlane.start();
@@ -45,6 +47,7 @@ function placementOn(name: string, topology: Topology): void {
         await host.defineAndStart({ name: "solver-2", ...solver }),
       ];
       web = await host.defineAndStart({ name: "web", policy: { class: "service", slaCores: 0.5 } });
+      untouched = await host.kernelState([...solvers, web]);
       void plane.bus.consume("host", LAST_OF_EACH_HOST, done.signal, (message) => {
         message.ack();
         announced = parseContract(hostSchema, message.data, message.subject);
@@ -95,7 +98,6 @@ function placementOn(name: string, topology: Topology): void {
     test(
       "scientific guests get whole cores close together, the service the others, and all of it is given back",
       async () => {
-        const untouched = await host.kernelState([...solvers, web]);
         const [first = [], second = []] = await waitFor("CPUs of their own", 600_000, async () => {
           const seats = [];
           for (const solver of solvers) seats.push(await alone(solver));
@@ -117,7 +119,7 @@ function placementOn(name: string, topology: Topology): void {
           process.stderr.write(`${name}: memory of ${guest}: ${JSON.stringify(memoryNodes)}\n`);
         const [actuator] = services;
         expect(await actuator?.stop()).toBe(0);
-        expect(await host.kernelState([...solvers, web])).toEqual(untouched);
+        expect(changes(untouched, await host.kernelState([...solvers, web]))).toEqual([]);
       },
       TEST_MS,
     );
