@@ -22,13 +22,15 @@ export interface CaseOptions {
   lacks?: Lacks;
   /** How long the host may take to start, in milliseconds. */
   startMs?: number;
+  /** How long a case may take, in milliseconds. */
+  caseMs?: number;
 }
 
 /** Tests of one host, which is started before the first and stopped after the last. */
 export function actuatorCases(
   name: string,
   startHost: () => Promise<CaseHost>,
-  { lacks = {}, startMs = START_MS }: CaseOptions = {},
+  { lacks = {}, startMs = START_MS, caseMs = CASE_MS }: CaseOptions = {},
 ): void {
   describe(name, () => {
     let stage: Stage;
@@ -42,7 +44,7 @@ export function actuatorCases(
     }, START_MS);
 
     const it: It = (what, body, lack) => {
-      if (lack === undefined) test(what, () => body(stage), CASE_MS);
+      if (lack === undefined) test(what, () => body(stage), caseMs);
       else test.skip(`${what} — skipped: ${lack}`, () => body(stage));
     };
     applyingCases(it, lacks.systemd);

@@ -130,7 +130,8 @@ export class Governed implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const service of this.#services) await service.kill();
+    // An orderly end gives guests back as well, and costs no other process. What it cannot do is tried once more below.
+    for (const service of this.#services) await service.stop().catch(() => service.kill());
     if (!(await this.#host.hasState(this.id, "journal"))) return; // nothing is held
     const { code, stdout, stderr } = await this.kvmgov("restore");
     if (code !== 0) throw new Error(`the guests were not given back: ${stdout}${stderr}`);

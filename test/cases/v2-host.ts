@@ -21,6 +21,8 @@ const STATE_SCRIPT = "/root/kernel-state.sh";
 const CLI = `${REPO}/packages/cli/src/main.ts`;
 const IMAGES = "/var/lib/libvirt/images";
 const ROM_BYTES = 0x10000;
+/** Beside other work on the machine; else some seconds. */
+const SERVICE_START_MS_MAX = 600_000;
 /** Where a machine starts, in its ROM. */
 const RESET_VECTOR = 0xfff0;
 const SPIN = [0xeb, 0xfe]; // jmp $
@@ -117,7 +119,7 @@ export class V2CaseHost implements CaseHost {
     const all = { KVMGOV_LISTEN: "127.0.0.1:0", ...dirs(name), ...env };
     const after = isGuarded ? `${NODE} ${CLI} restore` : undefined;
     const started = await Unit.start(this.#host, { name: unit, script, env: all, after });
-    await started.event("listening");
+    await started.event("listening", SERVICE_START_MS_MAX);
     return started;
   }
 

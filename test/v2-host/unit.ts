@@ -9,7 +9,8 @@ export interface UnitEvent {
 }
 
 const POLL_MS = 150;
-const END_MS_MAX = 120_000;
+const EVENT_MS_MAX = 180_000;
+const END_MS_MAX = 180_000;
 /** Whether a unit runs is asked rarely: it costs a process, which is what an emulated host is slow at. */
 const POLLS_PER_LOOK = 10;
 
@@ -50,7 +51,7 @@ export class Unit {
   }
 
   /** Waits until there are `count` lines of an event; the last of them. @throws {V2HostError} with the end of the log */
-  async event(event: string, timeoutMs = 180_000, count = 1): Promise<UnitEvent> {
+  async event(event: string, timeoutMs = EVENT_MS_MAX, count = 1): Promise<UnitEvent> {
     const deadline = Date.now() + timeoutMs;
     for (let poll = 1; ; poll++) {
       const isActive = poll % POLLS_PER_LOOK !== 0 || (await this.#isActive()); // first: what it said last must not be missed
