@@ -51,6 +51,8 @@ export interface CaseHost {
   readonly cgroupVersion: 1 | 2;
   /** How much longer than on a real machine everything may take. */
   readonly patience: number;
+  /** Time to live of a plan that is to expire: long enough to be followed first. */
+  readonly shortTtlMs: number;
   /** How the host reaches a server on the loopback of the machine that runs the tests. */
   reach(url: string): string;
   /** Boot id, and CLOCK_BOOTTIME in microseconds. */

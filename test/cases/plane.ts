@@ -11,6 +11,9 @@ import { Registry } from "prom-client";
 import { waitFor } from "../support/service-process.ts";
 import type { CaseHost, CaseService, ServiceOptions } from "./case-host.ts";
 
+/** No plan expires in the middle of a case: the longest time that an actuator grants by itself. */
+const TTL_MS = 600_000;
+
 /** Each case has a host id, and so a plan, of its own. */
 export class Plane implements AsyncDisposable {
   readonly applied: Applied[] = [];
@@ -102,7 +105,7 @@ export class Governed implements AsyncDisposable {
   }
 
   /** A plan of a new generation, good for `ttlMs`. */
-  async plan(guests: GuestPlan[], ttlMs = 120_000): Promise<Plan> {
+  async plan(guests: GuestPlan[], ttlMs = TTL_MS): Promise<Plan> {
     const { bootId, bootTimeUs } = await this.#host.clock();
     const plan = { schema: 1 as const, host: this.id, bootId, generation: ++this.#generation, guests };
     return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + ttlMs * 1000, preset: "cases" };
@@ -111,7 +114,7 @@ export class Governed implements AsyncDisposable {
   /** The same generation for a newer sample. */
   async renewed(plan: Plan): Promise<Plan> {
     const { bootTimeUs } = await this.#host.clock();
-    return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + 120_000_000 };
+    return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + TTL_MS * 1000 };
   }
 
   /** Puts a plan and waits for its report. */

@@ -11,7 +11,7 @@ export function undoingCases(it: It): void {
   it("without a new plan everything goes back when the plan's time is over", async (stage) => {
     await using governed = stage.governed();
     const actuator = await governed.service("actuator");
-    const plan = await governed.plan(stage.heldAll(), 2000 * stage.host.patience);
+    const plan = await governed.plan(stage.heldAll(), stage.host.shortTtlMs);
     await governed.follow(plan);
     expect(changes(stage.untouched, await stage.state())).not.toEqual([]);
     await actuator.event("dead-mans-switch", 5000 * stage.host.patience);

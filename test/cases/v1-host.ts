@@ -24,6 +24,7 @@ const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.
 export class V1CaseHost implements CaseHost {
   readonly cgroupVersion = 1;
   readonly patience = 1;
+  readonly shortTtlMs = 2000;
   readonly #libvirt: Libvirt;
   readonly #dir: string;
 

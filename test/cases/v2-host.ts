@@ -30,7 +30,8 @@ const HALT = [0xfa, 0xf4, 0xeb, 0xfd]; // cli; hlt; and again
 
 export class V2CaseHost implements CaseHost {
   readonly cgroupVersion = 2;
-  readonly patience = 6;
+  readonly patience = 30;
+  readonly shortTtlMs = 20_000;
   readonly #host: V2Host;
   #units = 0;
 

@@ -43,9 +43,9 @@ export interface V2HostOptions {
   log?: (line: string) => void;
 }
 
-/** A CPU or two of this machine emulate all of it: times are generous. */
-const BOOT_MS_MAX = 240_000;
-const RUN_MS = 60_000;
+/** A CPU or two of this machine emulate all of it, beside other work: a time that is over means that something hangs. */
+const BOOT_MS_MAX = 600_000;
+const RUN_MS = 300_000;
 
 /** Boots a host. @throws {V2HostError} with the end of its console; {ToolboxError} a program cannot be had */
 export async function startV2Host(options: V2HostOptions = {}): Promise<V2Host> {
@@ -101,7 +101,7 @@ export class V2Host implements AsyncDisposable {
   }
 
   /**
-   * Runs a command line in `sh` as root. Default time: one minute.
+   * Runs a command line in `sh` as root. Default time: five minutes.
    * @throws {V2HostError} it did not end in time, and was killed
    */
   run(command: string, { timeoutMs = RUN_MS } = {}): Promise<CommandResult> {
