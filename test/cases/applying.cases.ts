@@ -46,9 +46,10 @@ export function applyingCases(it: It, noSystemd: string | undefined): void {
 
   it("a quota is what the kernel lets a busy vCPU have", async (stage) => {
     await using governed = stage.governed();
-    await governed.service("actuator"); // first: little else gets CPU beside a guest that spins
+    await governed.service("actuator");
     const busy = await stage.host.defineAndStart({ name: "busy", spin: true });
     try {
+      await stage.host.virsh(["suspend", "busy"]);
       expect(await shareOf(stage.host, busy, 2000)).toBeGreaterThan(0.16);
       const plan = { ...asFound(busy), vcpus: [{ index: 0, bandwidth: 0.08, cpus: "baseline" as const }] };
       expect(errorsOf(await governed.follow(await governed.plan([plan])))).toEqual([]);
@@ -144,15 +145,17 @@ const TOLD = {
   2: ['cpu.max: "max 100000\\n" -> "77000 100000\\n"', 'cpuset.cpus: "\\n" -> "1\\n"'],
 };
 
-/** Part of a CPU that a guest's first vCPU had over a while. */
+/** Part of a CPU that a guest's first vCPU has over a while. It spins no longer than it is looked at: an emulated host has little CPU. */
 async function shareOf(host: CaseHost, guest: CaseGuest, ms: number): Promise<number> {
   const tid = guest.vcpuTids[0] ?? 0;
   const look = async (): Promise<[number, number]> => [
     await host.cpuTimeNs(tid),
     (await host.clock()).bootTimeUs,
   ];
+  await host.virsh(["resume", guest.name]);
   const [ran, at] = await look();
   await sleep(ms);
   const [ranLater, later] = await look();
+  await host.virsh(["suspend", guest.name]);
   return (ranLater - ran) / ((later - at) * 1000);
 }

@@ -6,6 +6,7 @@ import type { It } from "./stage.ts";
 export function collectorCases(it: It): void {
   it("the collector finds and measures the guests there", async (stage) => {
     await using governed = stage.governed();
+    // First: little else gets CPU beside a guest that spins.
     await governed.service("collector", { KVMGOV_CHECK_PERIOD_MS: "1000" });
     const busy = await stage.host.defineAndStart({
       name: "measured",
