@@ -14,7 +14,9 @@ export function collectorCases(it: It): void {
       policy: { class: "scientific" },
     });
     try {
-      const isOfIt = ({ uuid }: { uuid: string }): boolean => uuid === busy.uuid;
+      // While libvirt starts it, it is told as paused.
+      const isOfIt = ({ uuid, state }: { uuid: string; state: string }): boolean =>
+        uuid === busy.uuid && state === "running";
       const mine = () =>
         stage.plane.samples.filter(({ host: id, guests: seen }) => id === governed.id && seen.some(isOfIt));
       await waitFor(
