@@ -3,13 +3,15 @@ import { describe } from "@jest/globals";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { type ToolSet, whyNoTools } from "../../scripts/lib/toolbox.js";
 
-export type Requirement = "root" | "kvm" | "cgroup-v1" | ToolSet;
+export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | ToolSet;
 
 /** Why this machine does not meet a requirement; undefined when it does. */
 export function requirement(name: Requirement): string | undefined {
   switch (name) {
     case "root":
       return process.getuid?.() === 0 ? undefined : "not root";
+    case "x86":
+      return process.arch === "x64" ? undefined : "not an x86 machine";
     case "kvm":
       return whyNoKvm();
     case "cgroup-v1":

@@ -1,4 +1,7 @@
-/** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
+/**
+ * The `kvmgov` command: reads arguments, runs one command, sets the exit code. What runs services or a demo is loaded when it is
+ * asked for: `kvmgov restore` is needed when a host has no CPU to spare, and takes half the time without it.
+ */
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
 import type { CredentialsFlags } from "./commands/credentials.ts";
