@@ -69,6 +69,13 @@ describeCompiled(`the kernels${reason === undefined ? "" : ` — skipped: ${reas
     }
   }, 120_000);
 
+  test("repetitions in one run are alike", async () => {
+    for (const kernel of KERNELS) {
+      const run = await runKernel(path.join(dir, "npb"), kernel, "S", 2, 2);
+      expect(run).toMatchObject({ kernel, repeats: 2, verified: true });
+    }
+  }, 60_000);
+
   test("a class that it does not have is refused by name", async () => {
     const run = runKernel(path.join(dir, "npb"), "EP", "D" as never, 1);
     await expect(run).rejects.toThrow("no kernel EP of class D");
@@ -77,7 +84,7 @@ describeCompiled(`the kernels${reason === undefined ? "" : ` — skipped: ${reas
 
 test("a report that is not one is refused, naming what is wrong", () => {
   expect(() => parseRun("Segmentation fault")).toThrow(KernelError);
-  const report = { kernel: "EP", class: "S", threads: 2, seconds: 1, verified: true, error: 0 };
+  const report = { kernel: "EP", class: "S", threads: 2, repeats: 1, seconds: 1, verified: true, error: 0 };
   expect(parseRun(JSON.stringify(report))).toEqual(report);
   expect(() => parseRun(JSON.stringify({ ...report, verified: "yes" }))).toThrow("no good verified");
   expect(() => parseRun(JSON.stringify({ ...report, seconds: undefined }))).toThrow("no good seconds");

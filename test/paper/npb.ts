@@ -16,7 +16,9 @@ export interface KernelRun {
   kernel: Kernel;
   class: ProblemClass;
   threads: number;
-  /** Of the part that NPB times, by the clock of the machine or guest that it ran on. */
+  /** How often the timed part was run. */
+  repeats: number;
+  /** Of the part that NPB times, all repetitions together, by the clock of the machine or guest that it ran on. */
   seconds: number;
   /** Whether it reproduced NPB's published values within NPB's own tolerance. */
   verified: boolean;
@@ -75,15 +77,18 @@ export async function runKernel(
   kernel: Kernel,
   problem: ProblemClass,
   threads: number,
+  repeats = 1,
 ): Promise<KernelRun> {
   const env = { PATH: process.env["PATH"], OMP_NUM_THREADS: String(threads), OMP_WAIT_POLICY: "passive" };
-  const { stdout } = await execute(program, [kernel, problem], { env }).catch((error: unknown) => {
-    const failed = error as { code?: unknown; stdout?: string; stderr?: string };
-    if (failed.code === 1 && failed.stdout) return { stdout: failed.stdout };
-    throw new KernelError(`${kernel}.${problem}: ${failed.stderr?.trim() || String(error)}`, {
-      cause: error,
-    });
-  });
+  const { stdout } = await execute(program, [kernel, problem, String(repeats)], { env }).catch(
+    (error: unknown) => {
+      const failed = error as { code?: unknown; stdout?: string; stderr?: string };
+      if (failed.code === 1 && failed.stdout) return { stdout: failed.stdout };
+      throw new KernelError(`${kernel}.${problem}: ${failed.stderr?.trim() || String(error)}`, {
+        cause: error,
+      });
+    },
+  );
   return parseRun(stdout);
 }
 
@@ -99,7 +104,7 @@ export function parseRun(text: string): KernelRun {
   const wrong = [
     ...(KERNELS.includes(run.kernel as Kernel) ? [] : ["kernel"]),
     ...(CLASSES.includes(run.class as ProblemClass) ? [] : ["class"]),
-    ...(["threads", "seconds", "error"] as const).filter((name) => !Number.isFinite(run[name])),
+    ...(["threads", "repeats", "seconds", "error"] as const).filter((name) => !Number.isFinite(run[name])),
     ...(typeof run.verified === "boolean" ? [] : ["verified"]),
   ];
   if (wrong.length > 0) throw new KernelError(`a kernel's report has no good ${wrong.join(", ")}: ${text}`);

@@ -69,6 +69,16 @@ test("a command that takes too long is an error, and its late answer is nobody's
   expect(await up.run("next")).toBe("next");
 });
 
+test("a guest that goes away fails what was asked at once, and all that comes after", async () => {
+  const up = await guest((id, command, socket) => {
+    if (command === "die") socket.destroy();
+    else socket.write(`${id} 0 \n`);
+  });
+  await up.synchronize(5000);
+  await expect(up.run("die", 60_000)).rejects.toThrow("is gone");
+  await expect(up.run("true", 60_000)).rejects.toThrow("is gone");
+});
+
 test("a guest that never answers is named", async () => {
   shell = new GuestShell(path.join(dir, "nobody"));
   await expect(shell.synchronize(100)).rejects.toThrow(/nobody does not answer within 100 ms/);

@@ -18,7 +18,7 @@ export class GuestShell {
   #socket: Socket | undefined;
   #received = "";
   #lastId = 0;
-  readonly #waiting = new Map<number, (result: CommandResult) => void>();
+  readonly #waiting = new Map<number, PromiseWithResolvers<CommandResult>>();
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(path: string) {
@@ -56,18 +56,27 @@ export class GuestShell {
     return result;
   }
 
+  /** What is asked for at this moment fails. */
   close(): void {
     this.#socket?.destroy();
+  }
+
+  #gone(): void {
     this.#socket = undefined;
+    for (const { reject } of this.#waiting.values()) {
+      reject(new PaperGuestError(`the guest at ${this.#path} is gone`));
+    }
   }
 
   async #ask(command: string, timeoutMs: number): Promise<CommandResult | undefined> {
+    if (this.#socket === undefined) throw new PaperGuestError(`the guest at ${this.#path} is gone`);
     const id = ++this.#lastId;
-    const answer = new Promise<CommandResult>((resolve) => this.#waiting.set(id, resolve));
+    const answer = Promise.withResolvers<CommandResult>();
+    this.#waiting.set(id, answer);
     const timer = new AbortController();
     try {
-      this.#socket?.write(`${id} ${command}\n`);
-      return await Promise.race([answer, sleep(timeoutMs, undefined, { signal: timer.signal })]);
+      this.#socket.write(`${id} ${command}\n`);
+      return await Promise.race([answer.promise, sleep(timeoutMs, undefined, { signal: timer.signal })]);
     } finally {
       timer.abort();
       this.#waiting.delete(id);
@@ -81,6 +90,7 @@ export class GuestShell {
       socket.once("connect", () => {
         this.#socket = socket;
         socket.on("data", (chunk) => this.#take(String(chunk)));
+        socket.on("close", () => this.#gone());
         resolve(true);
       });
     });
@@ -93,7 +103,7 @@ export class GuestShell {
     for (const line of lines) {
       const [, id, code, output = ""] = ANSWER.exec(line.trim()) ?? [];
       if (id === undefined) continue;
-      this.#waiting.get(Number(id))?.({
+      this.#waiting.get(Number(id))?.resolve({
         code: Number(code),
         output: Buffer.from(output, "base64").toString(),
       });

@@ -93,19 +93,20 @@ static double iterate(const struct matrix *a, const struct vectors *v, double sh
   return zeta;
 }
 
-int run_cg(char class, struct result *out) {
+int run_cg(char class, int repeats, struct result *out) {
   for (size_t i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) {
     if (CLASSES[i].class != class) continue;
     struct matrix a = make_matrix(CLASSES[i].rows, CLASSES[i].nonzeros, CLASSES[i].shift);
     size_t n = (size_t)a.rows;
     struct vectors v = {allocate(n, 8), allocate(n, 8), allocate(n, 8), allocate(n, 8), allocate(n, 8)};
     iterate(&a, &v, CLASSES[i].shift, 1); /* brings pages and threads up, as NPB does before it times */
-    double start = now_seconds();
-    double zeta = iterate(&a, &v, CLASSES[i].shift, CLASSES[i].iterations);
-    out->seconds = now_seconds() - start;
     out->iterations = CLASSES[i].iterations;
     out->tolerance = 1e-10;
-    out->error = relative_error(zeta, CLASSES[i].zeta);
+    for (int repeat = 0; repeat < repeats; repeat++) {
+      double start = now_seconds();
+      double zeta = iterate(&a, &v, CLASSES[i].shift, CLASSES[i].iterations);
+      add_run(out, now_seconds() - start, relative_error(zeta, CLASSES[i].zeta));
+    }
     return 1;
   }
   return 0;

@@ -47,3 +47,8 @@ double relative_error(double got, double want) {
   double error = fabs((got - want) / want);
   return isnan(error) ? INFINITY : error;
 }
+
+void add_run(struct result *out, double seconds, double error) {
+  out->seconds += seconds;
+  out->error = fmax(out->error, isnan(error) ? INFINITY : error);
+}

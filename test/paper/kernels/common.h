@@ -16,8 +16,8 @@ void *allocate(size_t count, size_t bytes);
 double now_seconds(void);
 
 struct result {
-  double seconds;    /* of the part that NPB times */
-  double error;      /* largest relative difference from the published values; of IS: how many ranks are wrong */
+  double seconds;    /* of the part that NPB times; all repetitions together */
+  double error;      /* largest relative difference from the published values, of any repetition; of IS: how many ranks are wrong */
   double tolerance;  /* NPB's own */
   int iterations;
 };
@@ -25,12 +25,15 @@ struct result {
 /* |got - want| / |want|, or infinite where `got` is not a number: a NaN must never pass. */
 double relative_error(double got, double want);
 
-/* Each fills in `out`; 0 where it does not know the class. */
-int run_ep(char class, struct result *out);
-int run_cg(char class, struct result *out);
-int run_mg(char class, struct result *out);
-int run_ft(char class, struct result *out);
-int run_is(char class, struct result *out);
-int run_lu(char class, struct result *out);
+/* What a kernel's timed part took, and how wrong it was, added to `out`. */
+void add_run(struct result *out, double seconds, double error);
+
+/* Each sets up once, runs the timed part `repeats` times, and fills in `out`; 0 where it does not know the class. */
+int run_ep(char class, int repeats, struct result *out);
+int run_cg(char class, int repeats, struct result *out);
+int run_mg(char class, int repeats, struct result *out);
+int run_ft(char class, int repeats, struct result *out);
+int run_is(char class, int repeats, struct result *out);
+int run_lu(char class, int repeats, struct result *out);
 
 #endif

@@ -57,16 +57,19 @@ static void count_all(int64_t batches, struct sums *total) {
   total->y = sum_y;
 }
 
-int run_ep(char class, struct result *out) {
+int run_ep(char class, int repeats, struct result *out) {
   for (size_t i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) {
     if (CLASSES[i].class != class) continue;
-    struct sums total = {0};
-    double start = now_seconds();
-    count_all((INT64_C(1) << CLASSES[i].log2_pairs) / BATCH_PAIRS, &total);
-    out->seconds = now_seconds() - start;
     out->iterations = 1;
     out->tolerance = 1e-8;
-    out->error = fmax(relative_error(total.x, CLASSES[i].sum_x), relative_error(total.y, CLASSES[i].sum_y));
+    for (int repeat = 0; repeat < repeats; repeat++) {
+      struct sums total = {0};
+      double start = now_seconds();
+      count_all((INT64_C(1) << CLASSES[i].log2_pairs) / BATCH_PAIRS, &total);
+      double seconds = now_seconds() - start;
+      double error_x = relative_error(total.x, CLASSES[i].sum_x);
+      add_run(out, seconds, fmax(error_x, relative_error(total.y, CLASSES[i].sum_y)));
+    }
     return 1;
   }
   return 0;

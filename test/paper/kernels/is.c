@@ -97,7 +97,24 @@ static int misplaced(const struct sort *s) {
   return wrong;
 }
 
-static void sort_class(const struct sorting *c, struct result *out) {
+/* Iterations change keys at the beginning: `original` brings them back, so that repetitions are alike. */
+static void sort_once(const struct sorting *c, struct sort *s, const int *original, struct result *out) {
+  int wrong = 0;
+  memcpy(s->key, original, (2 * ITERATIONS + 1) * sizeof *original);
+  double start = now_seconds();
+  for (int iteration = 1; iteration <= ITERATIONS; iteration++) {
+    s->key[iteration] = iteration;
+    s->key[iteration + ITERATIONS] = s->max_key - iteration;
+    int probed[PROBES];
+    for (int i = 0; i < PROBES; i++) probed[i] = s->key[c->probes[i].index];
+    rank_keys(s);
+    wrong += wrong_probes(s, c->probes, probed, iteration);
+  }
+  double seconds = now_seconds() - start;
+  add_run(out, seconds, wrong + misplaced(s));
+}
+
+static void sort_class(const struct sorting *c, int repeats, struct result *out) {
   struct sort s = {1 << c->log2_keys, 1 << c->log2_max_key, omp_get_max_threads(), NULL, NULL, NULL, NULL};
   s.key = allocate((size_t)s.keys, sizeof *s.key);
   s.counts = allocate((size_t)s.threads * (size_t)s.max_key, sizeof *s.counts);
@@ -105,25 +122,17 @@ static void sort_class(const struct sorting *c, struct result *out) {
   s.part_sums = allocate((size_t)s.threads, sizeof *s.part_sums);
   make_keys(&s);
   rank_keys(&s); /* brings pages and threads up; not timed */
-  double start = now_seconds();
-  for (int iteration = 1; iteration <= ITERATIONS; iteration++) {
-    s.key[iteration] = iteration;
-    s.key[iteration + ITERATIONS] = s.max_key - iteration;
-    int probed[PROBES];
-    for (int i = 0; i < PROBES; i++) probed[i] = s.key[c->probes[i].index];
-    rank_keys(&s);
-    out->error += wrong_probes(&s, c->probes, probed, iteration);
-  }
-  out->seconds = now_seconds() - start;
-  out->error += misplaced(&s);
   out->iterations = ITERATIONS;
   out->tolerance = 0.0; /* ranks are whole numbers */
+  int original[2 * ITERATIONS + 1];
+  memcpy(original, s.key, sizeof original);
+  for (int repeat = 0; repeat < repeats; repeat++) sort_once(c, &s, original, out);
 }
 
-int run_is(char class, struct result *out) {
+int run_is(char class, int repeats, struct result *out) {
   for (size_t i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) {
     if (CLASSES[i].class != class) continue;
-    sort_class(&CLASSES[i], out);
+    sort_class(&CLASSES[i], repeats, out);
     return 1;
   }
   return 0;

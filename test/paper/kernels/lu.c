@@ -163,7 +163,7 @@ static double largest_error(const struct flow *f, const struct problem *p) {
   return largest;
 }
 
-int run_lu(char class, struct result *out) {
+int run_lu(char class, int repeats, struct result *out) {
   for (size_t i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) {
     const struct problem *p = &CLASSES[i];
     if (p->class != class) continue;
@@ -172,13 +172,14 @@ int run_lu(char class, struct result *out) {
     struct flow f = {p->side, p->dt, t3 * t3, 0.5 * t3, t3, allocate(points, sizeof(point)),
                      allocate(points, sizeof(point)), allocate(points, sizeof(point))};
     prepare_sweeps(omp_get_max_threads());
-    initialise(&f);
-    double start = now_seconds();
-    iterate(&f, p->iterations);
-    out->seconds = now_seconds() - start;
     out->iterations = p->iterations;
     out->tolerance = 1e-8;
-    out->error = largest_error(&f, p);
+    for (int repeat = 0; repeat < repeats; repeat++) {
+      initialise(&f);
+      double start = now_seconds();
+      iterate(&f, p->iterations);
+      add_run(out, now_seconds() - start, largest_error(&f, p));
+    }
     return 1;
   }
   return 0;

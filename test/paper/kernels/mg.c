@@ -93,7 +93,7 @@ static double solve(struct multigrid *m, int cycles) {
   return norm_of(&m->r[m->top]);
 }
 
-int run_mg(char class, struct result *out) {
+int run_mg(char class, int repeats, struct result *out) {
   for (size_t i = 0; i < sizeof CLASSES / sizeof *CLASSES; i++) {
     if (CLASSES[i].class != class) continue;
     struct multigrid m = {.top = CLASSES[i].log2_side};
@@ -101,12 +101,13 @@ int run_mg(char class, struct result *out) {
     m.v = make_grid(1 << m.top);
     set_right_side(&m.v);
     solve(&m, 1); /* brings pages and threads up; not timed */
-    double start = now_seconds();
-    double norm = solve(&m, CYCLES);
-    out->seconds = now_seconds() - start;
     out->iterations = CYCLES;
     out->tolerance = 1e-8;
-    out->error = relative_error(norm, CLASSES[i].norm);
+    for (int repeat = 0; repeat < repeats; repeat++) {
+      double start = now_seconds();
+      double norm = solve(&m, CYCLES);
+      add_run(out, now_seconds() - start, relative_error(norm, CLASSES[i].norm));
+    }
     return 1;
   }
   return 0;
