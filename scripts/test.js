@@ -8,7 +8,7 @@ import { log, main } from "./lib/launch.js";
 import { ensureNodeModules } from "./lib/node-modules.js";
 import { ensureTools } from "./lib/toolbox.js";
 
-const SETS = /** @type {const} */ (["servers", "lab", "prometheus", "alertmanager", "compose"]);
+const SETS = /** @type {const} */ (["servers", "lab", "prometheus", "alertmanager", "compose", "paper"]);
 
 await main(async () => {
   await ensureNodeModules();

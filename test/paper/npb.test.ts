@@ -1,18 +1,11 @@
 /** The kernels bear NPB's names only as long as they reproduce NPB's published values. */
-import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import {
-  KERNELS,
-  type Kernel,
-  KernelError,
-  compileKernels,
-  parseRun,
-  runKernel,
-  whyNoCompiler,
-} from "./npb.ts";
+import { describeWith } from "../support/requirements.ts";
+import { KERNELS, type Kernel, KernelError, compileKernels, parseRun, runKernel } from "./npb.ts";
 
 const sources = fileURLToPath(new URL("kernels", import.meta.url));
 
@@ -30,10 +23,7 @@ const FAULTS: Record<Kernel, { file: string; right: string; wrong: string }> = {
   LU: { file: "lu.h", right: "DISSIPATION = 0.25", wrong: "DISSIPATION = 0.250001" },
 };
 
-const reason = whyNoCompiler();
-const describeCompiled = reason === undefined ? describe : describe.skip;
-
-describeCompiled(`the kernels${reason === undefined ? "" : ` — skipped: ${reason} —`}`, () => {
+describeWith(["openmp"], "the kernels", () => {
   let dir: string;
   beforeAll(async () => {
     dir = await mkdtemp(path.join(tmpdir(), "kvmgov-npb-"));
