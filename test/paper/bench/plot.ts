@@ -91,11 +91,11 @@ function axis(label: string, top: number, y: (value: number) => number): string[
   ];
 }
 
-/** 1, 2, 2.5 or 5 times a power of ten, at or above the largest value. */
+/** 1, 1.5, 2, 2.5 or 5 times a power of ten, at or above the largest value. */
 function niceTop(largest: number): number {
   if (!(largest > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(largest));
-  return (([1, 1.5, 2, 2.5, 5].find((step) => step * power >= largest) ?? 10) as number) * power;
+  return ([1, 1.5, 2, 2.5, 5].find((step) => step * power >= largest) ?? 10) * power;
 }
 
 function line(x1: number, y1: number, x2: number, y2: number, colour: string, dashes?: string): string {

@@ -72,7 +72,10 @@ async function runHeld(context: TrialContext, step: Step, held: HeldArm): Promis
 /** Busy on all vCPUs, until the governor has had its time to see it; the same in all arms. */
 async function settle({ stage, options, signal }: TrialContext, step: Step): Promise<void> {
   const ms = (options.beta + SETTLE_PERIODS) * options.checkPeriodMs;
-  if (!hasKernels(step.arm)) return void (await sleep(ms, undefined, { signal }));
+  if (!hasKernels(step.arm)) {
+    await sleep(ms, undefined, { signal });
+    return;
+  }
   const busy = `OMP_NUM_THREADS=${stage.scientific.vcpus} timeout ${(ms / 1000).toFixed(1)} npb EP A 1000 >/dev/null; true`;
   await stage.scientific.shell.run(busy, ms + RUN_MS_MAX);
 }
@@ -178,17 +181,34 @@ async function runKernelOn(
   return run;
 }
 
-/** How often each kernel is repeated, and how much the PC guest works: measured once, with nothing else to do. */
+/**
+ * How often each kernel is repeated, and how much the PC guest works: measured once, with nothing else to do. By CPU time, so that
+ * what else runs on the machine does not make the work smaller.
+ */
 export async function measureSizes(stage: Stage, options: BenchOptions): Promise<Sizes> {
   const pc = stage.services.find(({ role }) => role === "pc");
   const unitsPerMs = pc === undefined ? 0 : await pcUnitsPerMs(pc.guest);
   const repeats: Sizes["repeats"] = {};
   for (const kernel of options.kernels) {
-    const run = await runKernelOn(stage.scientific, kernel, options.problem, 1);
-    const wanted = Math.ceil(options.seconds / run.seconds);
+    const cpuSeconds = await cpuSecondsOf(stage.scientific, () =>
+      runKernelOn(stage.scientific, kernel, options.problem, 1),
+    );
+    const wanted = Math.ceil((options.seconds * stage.scientific.vcpus) / cpuSeconds);
     repeats[kernel] = Math.min(REPEATS_MAX, Math.max(1, wanted));
   }
   return { repeats, pcUnits: Math.round(PC_WORK_MS * unitsPerMs) };
+}
+
+/** CPU time of the guest's vCPUs while `work` runs. */
+async function cpuSecondsOf(guest: PaperGuest, work: () => Promise<unknown>): Promise<number> {
+  const meter = new Meter(guest);
+  try {
+    const from = meter.read();
+    await work();
+    return (meter.read().runNs - from.runNs) / 1e9;
+  } finally {
+    meter.close();
+  }
 }
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
