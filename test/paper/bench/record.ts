@@ -44,7 +44,7 @@ export interface ArmRun {
   arm: Arm;
   kernels: KernelFigures[];
   services: ServiceFigures[];
-  /** In governor arms: whether the scientific guest was in LIST_sc before the kernels began. */
+  /** In governor arms: whether the scientific guest was in LIST_sc when the kernels began and when they ended. */
   classified?: boolean;
   /** Whether everything was as before, afterwards: affinities and every control file. */
   restored: boolean;
