@@ -10,6 +10,7 @@ import { partOf, writePages } from "../paper/bench/page.ts";
 import { runPaper } from "../paper/bench/run.ts";
 import { StateError } from "../paper/bench/state.ts";
 import { summarize } from "../paper/bench/summary.ts";
+import { PaperGuestError } from "../paper/guest/errors.ts";
 import { machineOf } from "./machine.ts";
 
 async function main(args: readonly string[]): Promise<void> {
@@ -38,8 +39,8 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   const isAborted = (error as Error).name === "AbortError";
-  const isPlain = error instanceof OptionsError || error instanceof StateError;
-  if (!isAborted)
-    process.stderr.write(`${isPlain ? (error as Error).message : String((error as Error).stack)}\n`);
-  process.exitCode = isAborted ? 130 : isPlain ? 2 : 1;
+  const isUsage = error instanceof OptionsError || error instanceof StateError;
+  const isPlain = isUsage || error instanceof PaperGuestError;
+  if (!isAborted) process.stderr.write(`${isPlain ? error.message : String((error as Error).stack)}\n`);
+  process.exitCode = isAborted ? 130 : isUsage ? 2 : 1;
 }

@@ -49,6 +49,7 @@ export function partOf({ result, summary, aims }: Report): string {
     "## `paper`",
     `The paper's three guests: ${startedAt.slice(0, 10)}, ${where}. Class ${options.problem}, ${n} rounds, medians with p10 and p90; ` +
       `T_check ${options.checkPeriodMs} ms, beta ${options.beta}. The fluid limit is the time alone x CPUs / (CPUs - CPU that the services got).`,
+    quietness(summary),
     ...kernelTables(summary),
     "### Services",
     table(
@@ -86,6 +87,19 @@ export function partOf({ result, summary, aims }: Report): string {
       (name) => `![${name.replace(/\.svg$/, "").replaceAll("-", " ")}](${PLOTS}/${name})`,
     ),
   ].join("\n\n");
+}
+
+/** Of the host's CPUs, what others may use before figures are called disturbed. Load generator and governor are among them. */
+const OTHER_CORES_MAX = 0.3;
+
+/** Absolute figures mean little when others used the machine. */
+function quietness({ arms }: Summary): string {
+  const others = arms.flatMap(({ otherCores }) => otherCores ?? []);
+  const most = Math.max(...others);
+  const range = `${digits(Math.min(...others))} to ${digits(most)} cores`;
+  const verdict =
+    most > OTHER_CORES_MAX ? " **The machine was not quiet: these figures are disturbed.**" : "";
+  return `What is no guest of the experiment (load generator, governor, others) used ${range} in the mean, by arm.${verdict}`;
 }
 
 function kernelTables(summary: Summary): string[] {

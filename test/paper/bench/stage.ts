@@ -39,6 +39,9 @@ const MEMORY_MIB = { scientific: 1024, web: 192, pc: 128 } as const;
 
 /** @throws {LabError} {PaperGuestError} {ToolboxError} {KernelError} nothing stays behind */
 export async function setStage(log: (line: string) => void): Promise<Stage> {
+  if (process.getuid?.() !== 0) {
+    throw new PaperGuestError("the experiment needs root: it starts guests and writes their control groups");
+  }
   const wrk = (await ensureTools(["paper"], { log })).find("wrk");
   const image = await ensureGuestImage(log);
   const dir = await mkdtemp(path.join(tmpdir(), "kvmgov-paper-"));

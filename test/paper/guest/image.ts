@@ -11,7 +11,7 @@ import { withLock } from "../../../scripts/lib/lock.js";
 import { run } from "../../../scripts/lib/run.js";
 import { ensureTools, toolboxRoot } from "../../../scripts/lib/toolbox.js";
 import { SUITE, ownSources } from "../../v2-host/image.ts";
-import { compile, compileKernels } from "../npb.ts";
+import { compile, compileKernels, whyNoCompiler } from "../npb.ts";
 import { type Entry, cpioArchive } from "./cpio.ts";
 import { PaperGuestError } from "./errors.ts";
 
@@ -80,6 +80,10 @@ function imageKey(): string {
 
 async function build(root: string, dir: string, log: (line: string) => void): Promise<void> {
   const started = Date.now();
+  const why = whyNoCompiler();
+  if (why !== undefined) {
+    throw new PaperGuestError(`the kernels cannot be compiled: ${why}; install gcc and libc6-dev`);
+  }
   // Images of other versions, and what a killed build left. Whoever runs one of them has it in memory.
   for (const name of await readdir(root))
     if (name !== "lock") await rm(path.join(root, name), { recursive: true, force: true });
