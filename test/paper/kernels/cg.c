@@ -34,21 +34,29 @@ static void multiply(const struct matrix *a, const double *in, double *result) {
   }
 }
 
-/* Shared: a reduction's target must be seen by all threads. */
-static double dot_result;
+/*
+ * Sums of all threads. Three in turns: one is being added to, the one before may still be read, the next is brought to 0. So a
+ * dot product needs one barrier.
+ */
+static double sums[3];
 
-/* Dot product, for all threads; the barriers keep the shared result from being reset while somebody still reads it. */
-static double dot(const double *a, const double *b, int n) {
+/* Dot product, for all threads. `turn`: of the calling thread, the same in all. */
+static double dot(const double *a, const double *b, int n, int *turn) {
+  int now = *turn, next = (now + 1) % 3;
+  double own = 0.0;
+#pragma omp for schedule(static) nowait
+  for (int i = 0; i < n; i++) own += a[i] * b[i];
+#pragma omp single nowait
+  sums[next] = 0.0;
+#pragma omp atomic
+  sums[now] += own;
 #pragma omp barrier
-#pragma omp single
-  dot_result = 0.0;
-#pragma omp for schedule(static) reduction(+ : dot_result)
-  for (int i = 0; i < n; i++) dot_result += a[i] * b[i];
-  return dot_result;
+  *turn = next;
+  return sums[now];
 }
 
 /* Solves A z = x approximately. Called by all threads. */
-static void solve(const struct matrix *a, const struct vectors *v) {
+static void solve(const struct matrix *a, const struct vectors *v, int *turn) {
   int n = a->rows;
 #pragma omp for schedule(static)
   for (int i = 0; i < n; i++) {
@@ -56,17 +64,17 @@ static void solve(const struct matrix *a, const struct vectors *v) {
     v->r[i] = v->x[i];
     v->p[i] = v->x[i];
   }
-  double rho = dot(v->r, v->r, n);
+  double rho = dot(v->r, v->r, n, turn);
   for (int step = 0; step < CG_STEPS; step++) {
     multiply(a, v->p, v->q);
-    double alpha = rho / dot(v->p, v->q, n);
+    double alpha = rho / dot(v->p, v->q, n, turn);
 #pragma omp for schedule(static)
     for (int i = 0; i < n; i++) {
       v->z[i] += alpha * v->p[i];
       v->r[i] -= alpha * v->q[i];
     }
     double rho_before = rho;
-    rho = dot(v->r, v->r, n);
+    rho = dot(v->r, v->r, n, turn);
     double beta = rho / rho_before;
 #pragma omp for schedule(static)
     for (int i = 0; i < n; i++) v->p[i] = v->r[i] + beta * v->p[i];
@@ -76,14 +84,16 @@ static void solve(const struct matrix *a, const struct vectors *v) {
 /* Inverse iteration from a vector of ones. Returns the last estimate of zeta. */
 static double iterate(const struct matrix *a, const struct vectors *v, double shift, int iterations) {
   double zeta = 0.0;
+  sums[0] = 0.0;
 #pragma omp parallel
   {
+    int turn = 0;
 #pragma omp for schedule(static)
     for (int i = 0; i < a->rows; i++) v->x[i] = 1.0;
     for (int it = 0; it < iterations; it++) {
-      solve(a, v);
-      double xz = dot(v->x, v->z, a->rows);
-      double norm = 1.0 / sqrt(dot(v->z, v->z, a->rows));
+      solve(a, v, &turn);
+      double xz = dot(v->x, v->z, a->rows, &turn);
+      double norm = 1.0 / sqrt(dot(v->z, v->z, a->rows, &turn));
 #pragma omp for schedule(static)
       for (int i = 0; i < a->rows; i++) v->x[i] = norm * v->z[i];
 #pragma omp single
