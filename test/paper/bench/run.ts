@@ -3,6 +3,8 @@ import { rmSync } from "node:fs";
 import { takeSnapshot } from "../../../packages/cli/src/demo/control-snapshot.ts";
 import type { Screen } from "../../../packages/cli/src/demo/screen.ts";
 import { Seeded } from "../../support/seeded.ts";
+import { PaperGuestError } from "../guest/errors.ts";
+import { LoadError } from "./loads.ts";
 import type { PaperOptions } from "./options.ts";
 import { ARMS, type BenchOptions, type Step, planOf } from "./plan.ts";
 import type { ArmRun, BenchState } from "./record.ts";
@@ -69,12 +71,24 @@ async function runOn(
         left.length - at,
       ),
     ]);
-    const run = await runStep(context, step);
+    const run = await runStepTwice(context, step);
     state.runs.push(run);
     saveState(options.state, state);
     screen.say(lineOf(run));
   }
   return state;
+}
+
+/** One that fails is tried once more: an hour of rounds should not end for one guest that did not answer in time. */
+async function runStepTwice(context: TrialContext, step: Step): Promise<ArmRun> {
+  try {
+    return await runStep(context, step);
+  } catch (error) {
+    const isGuests = error instanceof PaperGuestError || error instanceof LoadError;
+    if (!isGuests || context.signal.aborted) throw error;
+    context.say(`round ${step.round + 1}, ${ARMS[step.arm]}: ${error.message}; once more`);
+    return runStep(context, step);
+  }
 }
 
 const isOf = (run: ArmRun, step: Step): boolean => run.round === step.round && run.arm === step.arm;

@@ -7,7 +7,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Program, ensureTools } from "../../../scripts/lib/toolbox.js";
 import { PaperGuestError } from "../guest/errors.ts";
-import { type Accelerator, type PaperGuest, chooseAccelerator, startPaperGuest } from "../guest/guest.ts";
+import {
+  type Accelerator,
+  type PaperGuest,
+  checkClock,
+  chooseAccelerator,
+  startPaperGuest,
+} from "../guest/guest.ts";
 import { ensureGuestImage } from "../guest/image.ts";
 
 export interface ServiceGuest {
@@ -75,6 +81,7 @@ export async function setStage(log: (line: string) => void): Promise<Stage> {
         services.push({ role, slaCores, guest });
       }
     }
+    await Promise.all([scientific, ...services.map(({ guest }) => guest)].map(checkClock));
     for (const { role, guest } of services) if (role === "web") await startApache(guest);
     return {
       dir,

@@ -1,6 +1,6 @@
 /** The XML of the paper's guests. */
 import { expect, test } from "@jest/globals";
-import { paperGuestXml } from "./guest.ts";
+import { paceBetween, paperGuestXml } from "./guest.ts";
 
 const place = { uuid: "u", socket: "/tmp/a&b", image: { kernel: "/k", initrd: "/i" } };
 
@@ -25,4 +25,15 @@ test("under KVM the CPU is the host's; without a port or a policy nothing is for
   expect(xml).toContain("host-passthrough");
   expect(xml).not.toContain("hostfwd");
   expect(xml).not.toContain("kvmgov");
+});
+
+test("the pace of a guest's clock is told as far as the readings can", () => {
+  const first = { guestMs: 5000, fromMs: 100, toMs: 110 };
+  const right = paceBetween(first, { guestMs: 7010, fromMs: 2110, toMs: 2130 });
+  expect(right.least).toBeLessThan(1);
+  expect(right.most).toBeGreaterThan(1);
+  const slow = paceBetween(first, { guestMs: 6000, fromMs: 2110, toMs: 2130 });
+  expect(slow.most).toBeCloseTo(1010 / 2000, 10);
+  const fast = paceBetween(first, { guestMs: 9060, fromMs: 2110, toMs: 2130 });
+  expect(fast.least).toBeCloseTo(4050 / 2030, 10);
 });

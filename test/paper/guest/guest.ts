@@ -3,6 +3,7 @@ import { POLICY_NAMESPACE, escapeXml, type Libvirt } from "@kvm-governor/lab";
 import { randomUUID } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { threadsOf } from "../../../packages/lab/src/libvirt.ts";
 import { PaperGuestError } from "./errors.ts";
 import type { GuestImage } from "./image.ts";
@@ -66,6 +67,47 @@ export async function startPaperGuest(
     );
   }
   return { ...spec, uuid, pid, vcpuTids, shell };
+}
+
+const CLOCK_MS = 2000;
+const CLOCK_ERROR_MAX = 0.03;
+
+/**
+ * A guest that boots on a busy machine can measure its clock wrongly, and would time everything wrongly from then on.
+ * @throws {PaperGuestError} its clock surely runs at another pace than the host's
+ */
+export async function checkClock({ name, shell }: PaperGuest): Promise<void> {
+  const read = async (): Promise<{ guestMs: number; fromMs: number; toMs: number }> => {
+    const fromMs = performance.now();
+    const uptime = await shell.run("cat /proc/uptime");
+    return { guestMs: 1000 * parseFloat(uptime), fromMs, toMs: performance.now() };
+  };
+  const first = await read();
+  await sleep(CLOCK_MS);
+  const { least, most } = paceBetween(first, await read());
+  if (least > 1 + CLOCK_ERROR_MAX || most < 1 - CLOCK_ERROR_MAX) {
+    const pace = `between ${least.toFixed(2)} and ${most.toFixed(2)}`;
+    throw new PaperGuestError(
+      `the clock of guest ${name} runs ${pace} times as fast as the host's: start again`,
+    );
+  }
+}
+
+interface ClockReading {
+  guestMs: number;
+  /** Of the host's clock, before it was asked for and after it came. */
+  fromMs: number;
+  toMs: number;
+}
+
+/** Seconds of the guest in one of the host: what is possible, since the guest's clock was read at any time in between. */
+export function paceBetween(first: ClockReading, second: ClockReading): { least: number; most: number } {
+  const guestMs = second.guestMs - first.guestMs;
+  const resolutionMs = 10; // of /proc/uptime
+  return {
+    least: (guestMs - resolutionMs) / (second.toMs - first.fromMs),
+    most: (guestMs + resolutionMs) / Math.max(1, second.fromMs - first.toMs),
+  };
 }
 
 /** Whether this machine's KVM boots a Linux: tried, not guessed. Takes up to 8 s. */
