@@ -48,6 +48,9 @@ describeWith(
     function start(): Ran {
       const args = [
         "--short",
+        // A busy machine starts programs slowly: longer than the default until a guest that rests is a service.
+        "--beta",
+        "4",
         "--kernels",
         "MG",
         "--seconds",
