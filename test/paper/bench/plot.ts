@@ -22,7 +22,7 @@ export interface Chart {
 
 const WIDTH = 860;
 const HEIGHT = 380;
-const PLOT = { left: 60, right: 20, top: 64, bottom: 40 };
+const PLOT = { left: 60, right: 20, top: 74, bottom: 40 };
 /** Told apart also by people who do not see red and green apart (Okabe and Ito). */
 const COLOURS = ["#999999", "#E69F00", "#56B4E9", "#0072B2", "#009E73", "#CC79A7"];
 const GAP_OF_GROUP = 0.2;
@@ -83,7 +83,7 @@ function legend(series: readonly string[]): string[] {
 function axis(label: string, top: number, y: (value: number) => number): string[] {
   const ticks = Array.from({ length: TICKS + 1 }, (_, at) => (top * at) / TICKS);
   return [
-    text(8, PLOT.top - 8, label),
+    text(8, PLOT.top - 12, label),
     ...ticks.flatMap((value) => [
       line(PLOT.left, y(value), WIDTH - PLOT.right, y(value), "#dddddd"),
       text(PLOT.left - 6, y(value) + 4, String(Number(value.toPrecision(3))), 'text-anchor="end"'),
