@@ -10,6 +10,8 @@ export interface CommandResult {
 }
 
 const SYNC_MS = 500;
+/** A guest of a busy machine, held below everybody else, may be very late. */
+const ANSWER_MS_MAX = 180_000;
 const ANSWER = /^(\d+) (\d+)(?: ([A-Za-z0-9+/=]*))?$/; // a command may have said nothing
 
 /** One command is under way at a time. */
@@ -36,7 +38,7 @@ export class GuestShell {
   }
 
   /** Runs a command line in the guest's `sh`. @throws {PaperGuestError} it fails, or does not end within `timeoutMs` */
-  async run(command: string, timeoutMs = 60_000): Promise<string> {
+  async run(command: string, timeoutMs = ANSWER_MS_MAX): Promise<string> {
     const { code, output } = await this.tryRun(command, timeoutMs);
     if (code !== 0)
       throw new PaperGuestError(`in the guest: ${command}: exit code ${code}: ${output.trim()}`);
@@ -44,7 +46,7 @@ export class GuestShell {
   }
 
   /** The same, whatever its exit code. @throws {PaperGuestError} it does not end within `timeoutMs` */
-  tryRun(command: string, timeoutMs = 60_000): Promise<CommandResult> {
+  tryRun(command: string, timeoutMs = ANSWER_MS_MAX): Promise<CommandResult> {
     if (/[\r\n]/.test(command)) throw new PaperGuestError(`not one line: ${JSON.stringify(command)}`);
     const result = this.#turn.then(async () => {
       const found = await this.#ask(command, timeoutMs);
