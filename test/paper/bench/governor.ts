@@ -68,9 +68,11 @@ function governorOptions(
     writeFileSync(path.join(dir, name), text);
     return path.join(dir, name);
   };
+  // New at each start: lists and cool-downs of the round before must not be remembered.
+  const own = path.join(dir, `${preset}-${Date.now()}`);
   return {
-    stateDir: path.join(dir, preset, "state"),
-    runDir: path.join(dir, preset, "run"),
+    stateDir: path.join(own, "state"),
+    runDir: path.join(own, "run"),
     libvirtRunDir: path.join(stage.libvirt.runDir, "qemu"),
     planTtlMs: settingsSchema.shape.planTtlMs.parse(undefined),
     listen: { collector: LISTEN, classifier: LISTEN, actuator: LISTEN },
