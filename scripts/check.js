@@ -12,6 +12,7 @@ await main(async () => {
   const failed = [];
   for (const [name, program, args] of /** @type {[string, string, string[]][]} */ ([
     ["types", bin("tsc"), ["-p", "."]],
+    ["browser types", bin("tsc"), ["-p", "packages/console/src/browser"]],
     ["lint", bin("oxlint"), ["--type-aware", "--max-warnings=0", "--quiet"]],
     ["format", bin("prettier"), ["--check", "--log-level=warn", "."]],
     ["imports", node, ["scripts/check-imports.js"]],

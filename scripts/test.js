@@ -8,7 +8,15 @@ import { log, main } from "./lib/launch.js";
 import { ensureNodeModules } from "./lib/node-modules.js";
 import { ensureTools } from "./lib/toolbox.js";
 
-const SETS = /** @type {const} */ (["servers", "lab", "prometheus", "alertmanager", "compose", "paper"]);
+const SETS = /** @type {const} */ ([
+  "servers",
+  "lab",
+  "prometheus",
+  "alertmanager",
+  "compose",
+  "browser",
+  "v2-host",
+]);
 
 await main(async () => {
   await ensureNodeModules();

@@ -42,7 +42,11 @@ const SETS = {
     { has: "amtool", package: "prometheus-alertmanager" },
   ],
   compose: [{ has: "docker-compose", package: "docker-compose" }],
-  browser: [{ has: "chromium", package: "chromium" }],
+  browser: [
+    { has: "chromium", package: "chromium" },
+    // Without a font Chromium draws no text.
+    { has: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", package: "fonts-dejavu-core" },
+  ],
   exporter: [{ has: "prometheus-libvirt-exporter", package: "prometheus-libvirt-exporter" }],
   paper: [
     { has: "mmdebstrap", package: "mmdebstrap" },

@@ -22,6 +22,10 @@ const COPIES = /** @type {const} */ ([
   ["docs/runbooks", "docs/runbooks"],
   ["CHANGELOG.md", "CHANGELOG.md"],
   ["LICENSE", "LICENSE"],
+  // What the console sends of it.
+  ...["package.json", "dist/uPlot.esm.js", "dist/uPlot.min.css"].map(
+    (file) => /** @type {const} */ ([`node_modules/uplot/${file}`, `node_modules/uplot/${file}`]),
+  ),
   [`node_modules/@koromix/koffi-linux-${process.arch}`, `node_modules/@koromix/koffi-linux-${process.arch}`],
   [`node_modules/node-linux-${process.arch}/bin/node`, "bin/node"],
 ]);

@@ -20,13 +20,21 @@ export interface CaseEvent {
   [field: string]: unknown;
 }
 
+export interface ServiceOptions {
+  /**
+   * Whether somebody stands guard: restores when it ends without having done so. systemd's `ExecStopPost` where systemd runs the
+   * host, else what the supervisor of `kvmgov up` does.
+   */
+  isGuarded?: boolean;
+}
+
 /** A service that runs on the host as a process of its own. */
 export interface CaseService {
   /** Waits until there are `count` lines of an event; the last of them. */
   event(event: string, timeoutMs?: number, count?: number): Promise<CaseEvent>;
   /** Orderly end. @returns the exit code */
   stop(): Promise<number | null>;
-  /** Sudden end. */
+  /** Sudden end (SIGKILL). Resolves when whoever stands guard has done its work. */
   kill(): Promise<void>;
 }
 
@@ -43,6 +51,8 @@ export interface CaseHost {
   readonly cgroupVersion: 1 | 2;
   /** How much longer than on a real machine everything may take. */
   readonly patience: number;
+  /** Time to live of a plan that is to expire: long enough to be followed first. */
+  readonly shortTtlMs: number;
   /** How the host reaches a server on the loopback of the machine that runs the tests. */
   reach(url: string): string;
   /** Boot id, and CLOCK_BOOTTIME in microseconds. */
@@ -50,6 +60,8 @@ export interface CaseHost {
   defineAndStart(spec: CaseGuestSpec): Promise<CaseGuest>;
   /** Starts a guest that is defined. */
   start(name: string): Promise<CaseGuest>;
+  /** A guest that runs, as libvirt tells it now. */
+  find(name: string): Promise<CaseGuest>;
   destroy(name: string): Promise<void>;
   virsh(args: readonly string[]): Promise<void>;
   setAffinity(tid: number, cpus: readonly number[]): Promise<void>;
@@ -62,6 +74,7 @@ export interface CaseHost {
     service: "actuator" | "collector",
     name: string,
     env: Readonly<Record<string, string>>,
+    options?: ServiceOptions,
   ): Promise<CaseService>;
   /** Runs the `kvmgov` command on the state of `name`. */
   kvmgov(name: string, args: readonly string[]): Promise<CaseOutput>;

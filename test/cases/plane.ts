@@ -9,7 +9,10 @@ import type { Applied, GuestPlan, Host, Plan, Sample } from "@kvm-governor/polic
 import { connectBus, createLogger, Readiness, type Bus } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { waitFor } from "../support/service-process.ts";
-import type { CaseHost, CaseService } from "./case-host.ts";
+import type { CaseHost, CaseService, ServiceOptions } from "./case-host.ts";
+
+/** No plan expires in the middle of a case: the longest time that an actuator grants by itself. */
+const TTL_MS = 600_000;
 
 /** Each case has a host id, and so a plan, of its own. */
 export class Plane implements AsyncDisposable {
@@ -90,15 +93,19 @@ export class Governed implements AsyncDisposable {
     this.#host = host;
   }
 
-  async service(name: "actuator" | "collector", env: Record<string, string> = {}): Promise<CaseService> {
+  async service(
+    name: "actuator" | "collector",
+    env: Record<string, string> = {},
+    options: ServiceOptions = {},
+  ): Promise<CaseService> {
     const all = { ...this.#plane.env(this.#host, this.id), ...env };
-    const service = await this.#host.startService(name, this.id, all);
+    const service = await this.#host.startService(name, this.id, all, options);
     this.#services.push(service);
     return service;
   }
 
   /** A plan of a new generation, good for `ttlMs`. */
-  async plan(guests: GuestPlan[], ttlMs = 120_000): Promise<Plan> {
+  async plan(guests: GuestPlan[], ttlMs = TTL_MS): Promise<Plan> {
     const { bootId, bootTimeUs } = await this.#host.clock();
     const plan = { schema: 1 as const, host: this.id, bootId, generation: ++this.#generation, guests };
     return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + ttlMs * 1000, preset: "cases" };
@@ -107,7 +114,7 @@ export class Governed implements AsyncDisposable {
   /** The same generation for a newer sample. */
   async renewed(plan: Plan): Promise<Plan> {
     const { bootTimeUs } = await this.#host.clock();
-    return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + 120_000_000 };
+    return { ...plan, sequence: bootTimeUs, expiresAtUs: bootTimeUs + TTL_MS * 1000 };
   }
 
   /** Puts a plan and waits for its report. */
@@ -126,7 +133,9 @@ export class Governed implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const service of this.#services) await service.kill();
+    // An orderly end gives guests back as well, and costs no other process. What it cannot do is tried once more below.
+    for (const service of this.#services) await service.stop().catch(() => service.kill());
+    if (!(await this.#host.hasState(this.id, "journal"))) return; // nothing is held
     const { code, stdout, stderr } = await this.kvmgov("restore");
     if (code !== 0) throw new Error(`the guests were not given back: ${stdout}${stderr}`);
   }

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
-import { bootTimeUs, readBootId, setAffinity, startTimeOf } from "@kvm-governor/linux";
+import { bootTimeUs, readBootId, setAffinity, startTimeOf, takeOver } from "@kvm-governor/linux";
 import { kernelState } from "../support/actuator-bench.ts";
 import { ServiceProcess } from "../support/service-process.ts";
 import type {
@@ -16,6 +16,7 @@ import type {
   CaseOutput,
   CaseService,
   KernelState,
+  ServiceOptions,
 } from "./case-host.ts";
 
 const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.url));
@@ -23,6 +24,7 @@ const CLI = fileURLToPath(new URL("../../packages/cli/src/main.ts", import.meta.
 export class V1CaseHost implements CaseHost {
   readonly cgroupVersion = 1;
   readonly patience = 1;
+  readonly shortTtlMs = 2000;
   readonly #libvirt: Libvirt;
   readonly #dir: string;
 
@@ -54,6 +56,10 @@ export class V1CaseHost implements CaseHost {
     return caseGuest(await this.#libvirt.start(name));
   }
 
+  async find(name: string): Promise<CaseGuest> {
+    return caseGuest(await this.#libvirt.find(name));
+  }
+
   destroy(name: string): Promise<void> {
     return this.#libvirt.destroy(name);
   }
@@ -82,9 +88,19 @@ export class V1CaseHost implements CaseHost {
     service: "actuator" | "collector",
     name: string,
     env: Readonly<Record<string, string>>,
+    { isGuarded = false }: ServiceOptions = {},
   ): Promise<CaseService> {
-    await mkdir(this.#dirs(name)["KVMGOV_STATE_DIR"] ?? "", { recursive: true });
-    return ServiceProcess.start(service, { ...this.#dirs(name), ...env });
+    const dirs = this.#dirs(name);
+    await mkdir(dirs.KVMGOV_STATE_DIR, { recursive: true });
+    const started = await ServiceProcess.start(service, { ...dirs, ...env });
+    const guard = async (): Promise<void> => {
+      if (isGuarded) await takeOver({ stateDir: dirs.KVMGOV_STATE_DIR, runDir: dirs.KVMGOV_RUN_DIR });
+    };
+    return {
+      event: (event, timeoutMs, count) => started.event(event, timeoutMs, count),
+      stop: () => started.stop(),
+      kill: () => started.kill().then(guard),
+    };
   }
 
   kvmgov(name: string, args: readonly string[]): Promise<CaseOutput> {
@@ -109,7 +125,7 @@ export class V1CaseHost implements CaseHost {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  #dirs(name: string): Record<string, string> {
+  #dirs(name: string): Record<`KVMGOV_${"STATE" | "RUN" | "LIBVIRT_RUN"}_DIR`, string> {
     return {
       KVMGOV_STATE_DIR: path.join(this.#dir, name, "state"),
       KVMGOV_RUN_DIR: path.join(this.#dir, name, "run"),

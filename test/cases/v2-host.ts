@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { guestXml } from "@kvm-governor/lab";
 import { parseProcStat } from "@kvm-governor/linux";
-import { OUTSIDE, NODE, REPO, startV2Host, type V2Host } from "../v2-host/v2-host.ts";
+import { parseKernelState } from "../v2-host/kernel-state.ts";
+import { NODE, NODE_ENV, OUTSIDE, REPO, startV2Host, type V2Host } from "../v2-host/v2-host.ts";
 import type { V2HostOptions } from "../v2-host/v2-host.ts";
-import { NODE_ENV, quote, Unit } from "../v2-host/unit.ts";
+import { quote, Unit } from "../v2-host/unit.ts";
 import type {
   CaseGuest,
   CaseGuestSpec,
@@ -13,11 +14,15 @@ import type {
   CaseOutput,
   CaseService,
   KernelState,
+  ServiceOptions,
 } from "./case-host.ts";
 
 const STATE_SCRIPT = "/root/kernel-state.sh";
+const CLI = `${REPO}/packages/cli/src/main.ts`;
 const IMAGES = "/var/lib/libvirt/images";
 const ROM_BYTES = 0x10000;
+/** Beside other work on the machine; else some seconds. */
+const SERVICE_START_MS_MAX = 600_000;
 /** Where a machine starts, in its ROM. */
 const RESET_VECTOR = 0xfff0;
 const SPIN = [0xeb, 0xfe]; // jmp $
@@ -25,7 +30,8 @@ const HALT = [0xfa, 0xf4, 0xeb, 0xfd]; // cli; hlt; and again
 
 export class V2CaseHost implements CaseHost {
   readonly cgroupVersion = 2;
-  readonly patience = 6;
+  readonly patience = 30;
+  readonly shortTtlMs = 20_000;
   readonly #host: V2Host;
   #units = 0;
 
@@ -45,8 +51,8 @@ export class V2CaseHost implements CaseHost {
   }
 
   async clock(): Promise<{ bootId: string; bootTimeUs: number }> {
-    const text = await this.#host.check("cat /proc/sys/kernel/random/boot_id /proc/uptime");
-    const [bootId = "", uptime = ""] = text.split(/\s+/);
+    const bootId = (await this.#host.get("/proc/sys/kernel/random/boot_id")).toString().trim();
+    const uptime = (await this.#host.get("/proc/uptime")).toString().split(" ")[0];
     return { bootId, bootTimeUs: Math.round(Number(uptime) * 1e6) };
   }
 
@@ -70,11 +76,15 @@ export class V2CaseHost implements CaseHost {
 
   async start(name: string): Promise<CaseGuest> {
     await this.#host.check(`virsh start ${quote(name)}`);
-    const status = await this.#host.check(`cat ${quote(`/run/libvirt/qemu/${name}.xml`)}`);
+    return this.find(name);
+  }
+
+  async find(name: string): Promise<CaseGuest> {
+    const status = (await this.#host.get(`/run/libvirt/qemu/${name}.xml`)).toString();
     const pid = Number(/<domstatus [^>]*\bpid='(\d+)'/.exec(status)?.[1]);
     const uuid = /<uuid>([^<]+)</.exec(status)?.[1] ?? "";
     const vcpuTids = [...status.matchAll(/<vcpu id='\d+' pid='(\d+)'/g)].map((match) => Number(match[1]));
-    const { startTime } = parseProcStat(await this.#host.check(`cat /proc/${pid}/stat`));
+    const { startTime } = parseProcStat((await this.#host.get(`/proc/${pid}/stat`)).toString());
     return { name, uuid, pid, startTime, vcpuTids };
   }
 
@@ -91,39 +101,32 @@ export class V2CaseHost implements CaseHost {
   }
 
   async cpuTimeNs(tid: number): Promise<number> {
-    return Number((await this.#host.check(`cat /proc/${tid}/schedstat`)).split(" ")[0]);
+    return Number((await this.#host.get(`/proc/${tid}/schedstat`)).toString().split(" ")[0]);
   }
 
   async kernelState(guests: readonly CaseGuest[]): Promise<KernelState> {
     const text = await this.#host.check(`sh ${STATE_SCRIPT} ${guests.map(({ pid }) => pid).join(" ")}`);
-    const sections = text.split(/^==> (.*) <==\n/m).slice(1);
-    const state: KernelState = {};
-    for (let at = 0; at < sections.length; at += 2) {
-      const name = sections[at] ?? "";
-      const content = sections[at + 1] ?? "";
-      // head(1) sets an empty line between two files.
-      const isFollowed = name.startsWith("/") && !name.endsWith("/cgroup.subtree_control");
-      state[name] = isFollowed ? content.slice(0, -1) : content;
-    }
-    return state;
+    return parseKernelState(text);
   }
 
   async startService(
     service: "actuator" | "collector",
     name: string,
     env: Readonly<Record<string, string>>,
+    { isGuarded = false }: ServiceOptions = {},
   ): Promise<CaseService> {
     const unit = `${name}-${service}-${++this.#units}`;
     const script = `${REPO}/services/${service}/src/main.ts`;
     const all = { KVMGOV_LISTEN: "127.0.0.1:0", ...dirs(name), ...env };
-    const started = await Unit.start(this.#host, unit, script, all);
-    await started.event("listening");
+    const after = isGuarded ? `${NODE} ${CLI} restore` : undefined;
+    const started = await Unit.start(this.#host, { name: unit, script, env: all, after });
+    await started.event("listening", SERVICE_START_MS_MAX);
     return started;
   }
 
   async kvmgov(name: string, args: readonly string[]): Promise<CaseOutput> {
     const env = Object.entries({ ...NODE_ENV, ...dirs(name) }).map(([key, value]) => `${key}=${value}`);
-    const command = ["env", ...env, NODE, `${REPO}/packages/cli/src/main.ts`, ...args];
+    const command = ["env", ...env, NODE, CLI, ...args];
     return this.#host.run(command.map(quote).join(" "));
   }
 

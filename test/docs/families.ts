@@ -12,6 +12,7 @@ import { createMetrics as createActuatorMetrics, exposeState } from "../../servi
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
 import {
   createMetrics as createClassifierMetrics,
+  exposeConsole,
   exposeRedisUp,
 } from "../../services/classifier/src/metrics.ts";
 import { Views } from "../../services/classifier/src/views.ts";
@@ -95,6 +96,7 @@ function classifier(): Registry {
   const registry = new Registry();
   createClassifierMetrics(registry);
   exposeRedisUp(registry, none.isUp);
+  exposeConsole(registry, () => ({ streams: 0, refused: 0, cutOff: 0 }));
   registerGuestMetrics(registry, new Views(Date.now), none.silent);
   return registry;
 }

@@ -124,6 +124,21 @@ describeWith(["root", "kvm", "cgroup-v1", "lab"], "writes that fail", () => {
     });
   });
 
+  test("a control write that fails once as the actuator stops, at each in turn: it is made all the same", async () => {
+    let writes = 1;
+    for (let at = -1; at < writes; at++) {
+      const io = new FaultyIo(new KernelIo("write"));
+      await using bench = new InProcessActuator({ guests, io });
+      await bench.apply(bench.plan(planA()));
+      expect(state()).not.toEqual(untouched);
+      io.failAt(at < 0 ? undefined : "EBUSY", at);
+      expect(await bench.actuator.stop()).toBe(true);
+      if (at < 0) writes = io.writes;
+      expect(state()).toEqual(untouched);
+    }
+    expect(writes).toBeGreaterThan(15);
+  });
+
   test("a journal that cannot be written, at each of its file operations: nothing is written to the guest, the next tick heals", async () => {
     const files = new FailingFiles();
     let operations = 0;

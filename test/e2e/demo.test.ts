@@ -223,6 +223,36 @@ describeWith(["root", "kvm", "servers", "lab"], "kvmgov demo", () => {
   );
 
   it(
+    "goes on with --watch until Ctrl-C, and the console shows why the scientific guest moved",
+    async () => {
+      demo = new Demo(["--watch", "--seconds", "20"]);
+      const said = async (pattern: RegExp): Promise<string> => {
+        const deadline = Date.now() + RUN_MS_MAX;
+        for (;;) {
+          const [, found] = pattern.exec(demo.stdout) ?? [];
+          if (found !== undefined) return found;
+          if (demo.child.exitCode !== null || Date.now() > deadline) throw new Error(`never said ${pattern}`);
+          await sleep(50);
+        }
+      };
+      const page = await said(/scientific {2}(http\S+)/);
+      expect((await fetch(page)).status).toBe(200);
+      await said(/(LIST_se to LIST_sc)/);
+      const events = await fetch(`${page}/events`);
+      let told = "";
+      for await (const chunk of events.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        told += chunk;
+        if (told.includes("moved from LIST_se to LIST_sc")) break;
+      }
+      await said(/(round 2)/);
+      demo.child.kill("SIGINT");
+      expect(await demo.ended).toBe(0);
+      expect(demo.leftovers()).toEqual([]);
+    },
+    RUN_MS_MAX,
+  );
+
+  it(
     "says what is missing where it cannot run",
     async () => {
       demo = new Demo(["--seconds", "5"]);

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
 import { parseContract, parseTraceparent, sampleSchema } from "@kvm-governor/policy";
 import { connect, headers } from "@nats-io/transport-node";
+import { tickKey } from "../../services/classifier/src/store/keys.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import type { ReceivedSpan } from "../support/otlp-spans.ts";
@@ -234,9 +235,10 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "traces", () => {
       }
       // What was said of a tick is found by its trace.
       const said = [...actuator.log, ...classifier.log].filter(({ trace_id: id }) => id === first);
-      expect(said.map(({ event }) => event)).toEqual(
-        expect.arrayContaining(["plan-followed", "cpus-changed"]),
-      );
+      const events = said.map(({ event }) => event);
+      expect(events).toContain("plan-followed");
+      // What is held, and so what is said to change, is the kernel's and the preset's business.
+      expect(events.some((event) => /^(quota|weight|cpus)-changed$/.test(event ?? ""))).toBe(true);
       expect(actuator.events("listening")[0]).not.toHaveProperty("trace_id");
       await actuator.stop();
       const back = await waitFor("the end's trace", 5000, () =>
@@ -249,11 +251,11 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "traces", () => {
     });
 
     test("show a commit that was lost, and the decision after it, in the same trace", async () => {
-      // Two share the samples: each has the other's commits to find out about.
       const { actuator } = await startAll(traced);
-      await startOn("classifier", traced);
       await actuator.event("plan-followed", 20_000);
-      await moreSamples(TICKS);
+      await moreSamples(2);
+      // As if another classifier had committed a tick of this host that this one has not seen.
+      await plane.redis.hincrby(tickKey(HOST), "version", 1);
       const lost = await waitFor("a lost commit", 15_000, () =>
         receiver.spans.find(({ attributes }) => attributes["kvmgov.commit"] === "conflict"),
       );
@@ -498,7 +500,10 @@ function shapeIn(trace: readonly ReceivedSpan[], span: ReceivedSpan): unknown[] 
 /** All processes of the test share a clock, which each of them reads by the millisecond. */
 function endsAfterItsParentBegan(trace: readonly ReceivedSpan[], span: ReceivedSpan): boolean {
   const parent = parentIn(trace, span);
-  return span.endNs >= span.startNs && (parent === undefined || span.startNs + 1_000_000n >= parent.startNs);
+  if (span.endNs < span.startNs) return false;
+  // Each process counts from its own reading of the wall clock: only times of one process are compared.
+  const isOfOneProcess = parent?.service === span.service;
+  return !isOfOneProcess || span.startNs + 1_000_000n >= parent.startNs;
 }
 
 /** Sequences that the spans of a trace name: one, if it is the trace of one tick. */

@@ -4,13 +4,15 @@ import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { type ToolSet, whyNoTools } from "../../scripts/lib/toolbox.js";
 import { whyNoCompiler } from "../paper/npb.ts";
 
-export type Requirement = "root" | "kvm" | "cgroup-v1" | "openmp" | ToolSet;
+export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | "openmp" | ToolSet;
 
 /** Why this machine does not meet a requirement; undefined when it does. */
 export function requirement(name: Requirement): string | undefined {
   switch (name) {
     case "root":
       return process.getuid?.() === 0 ? undefined : "not root";
+    case "x86":
+      return process.arch === "x64" ? undefined : "not an x86 machine";
     case "kvm":
       return whyNoKvm();
     case "cgroup-v1":

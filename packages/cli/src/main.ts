@@ -1,4 +1,7 @@
-/** The `kvmgov` command: reads arguments, runs one command, sets the exit code. */
+/**
+ * The `kvmgov` command: reads arguments, runs one command, sets the exit code. What runs services or a demo is loaded when it is
+ * asked for: `kvmgov restore` is needed when a host has no CPU to spare, and takes half the time without it.
+ */
 import { readFileSync } from "node:fs";
 import { Argument, Command, Option } from "commander";
 import type { CredentialsFlags } from "./commands/credentials.ts";
@@ -63,6 +66,7 @@ program
   .addOption(preset)
   .option("--seconds <n>", "length of each of the two runs")
   .option("--seed <n>", "seed of the random load")
+  .option("--watch", "only the governed part, again and again until Ctrl-C: time to look at the console")
   .option("--json", "print one JSON line at the end instead of a live table")
   .action(finish(late(async () => (await import("./commands/demo.ts")).demo)));
 

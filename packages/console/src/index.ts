@@ -1,2 +1,7 @@
 /** The console's pages and files, for the classifier to serve. */
-export {};
+export { Console } from "./http/handler.ts";
+export type { ConsoleOptions } from "./http/handler.ts";
+export type { HubStats } from "./live/hub.ts";
+export type * from "./facts.ts";
+export { SERIES_COLUMNS } from "./model/columns.ts";
+export type { SeriesColumn } from "./model/columns.ts";

@@ -7,6 +7,8 @@ export interface GuestSpec {
   /** Default: random. */
   uuid?: string;
   load?: GuestLoad;
+  /** vCPUs that it may have; it starts with those of its load. Default: the same. */
+  vcpusMax?: number;
   /** What the guest declares to kvm-governor: attributes of `<kvmgov:policy>`, for instance `{ class: "service", slaCores: 0.9 }`. */
   policy?: Record<string, string | number>;
   cputune?: CpuTune;
@@ -51,7 +53,7 @@ export function guestXml(spec: GuestSpec, files: GuestFiles): string {
   <uuid>${files.uuid}</uuid>
   ${metadata(spec.policy)}
   <memory unit='MiB'>16</memory>
-  <vcpu>${vcpus}</vcpu>
+  <vcpu current='${vcpus}'>${spec.vcpusMax ?? vcpus}</vcpu>
   ${spec.iothreads === undefined ? "" : `<iothreads>${spec.iothreads}</iothreads>`}
   ${cputune(spec.cputune)}
   <os>

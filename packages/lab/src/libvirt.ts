@@ -146,8 +146,21 @@ export class Libvirt {
     return this.#adopt(name, (await this.virsh(["domuuid", name])).stdout.trim());
   }
 
+  /** A guest that was started here, with its threads as they are now. Throws LabError where there is none. */
+  async find(name: string): Promise<Guest> {
+    const known = this.#guests.get(name);
+    if (known === undefined) throw new LabError(`no guest ${name} was started here`);
+    const guest = { ...known, ...threadsOf(await this.#status(name)) };
+    this.#guests.set(name, guest);
+    return guest;
+  }
+
+  #status(name: string): Promise<string> {
+    return readFile(path.join(this.runDir, "qemu", `${name}.xml`), "utf8");
+  }
+
   async #adopt(name: string, uuid: string): Promise<Guest> {
-    const status = await readFile(path.join(this.runDir, "qemu", `${name}.xml`), "utf8");
+    const status = await this.#status(name);
     const load = await LoadControl.connect(path.join(this.#dir, `lib/serial/${uuid}`));
     const guest = { name, uuid, ...threadsOf(status), load };
     this.#guests.set(name, guest);

@@ -22,3 +22,4 @@ export { maxMinFair } from "./decide/max-min.ts";
 export type { Claim } from "./decide/max-min.ts";
 export * from "./name-pattern.ts";
 export * from "./rules.ts";
+export * from "./words.ts";

@@ -43,6 +43,9 @@ type FireReason = NonNullable<Applied["switchFired"]>;
 /** Longest turn of the loop, in milliseconds: who stands guard hears from it four times a second. */
 export const TURN_MS_MAX = 250;
 
+/** How often guests are taken back at the end, where some are not as they were. */
+const STOP_TRIES_MAX = 3;
+
 /** How long the last report may take, in milliseconds. */
 const LAST_REPORT_MS_MAX = 3000;
 
@@ -135,16 +138,19 @@ export class Actuator {
   }
 
   /**
-   * Takes everything back and takes no more plans.
+   * Takes everything back and takes no more plans. There is no next turn that would heal what fails for a moment (systemd that does not
+   * answer in time): it is tried again here.
    * @returns whether every guest reads as before
    */
   async stop(): Promise<boolean> {
     this.#stopped = true;
-    await this.#enqueue(() => {
-      this.#lookForGuests();
-      this.#guests.refresh();
-      return this.#fire("stopped");
-    });
+    for (let tries = 0; tries === 0 || (tries < STOP_TRIES_MAX && this.guestsHeld > 0); tries++) {
+      await this.#enqueue(() => {
+        this.#lookForGuests();
+        this.#guests.refresh();
+        return this.#fire("stopped");
+      });
+    }
     await this.#publisher.done(LAST_REPORT_MS_MAX);
     removeHeartbeat(this.#deps.runDir);
     return this.guestsHeld === 0;

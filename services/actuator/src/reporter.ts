@@ -8,6 +8,9 @@ import type { ActuatorMetrics } from "./metrics.ts";
 
 const WHAT = { "quota-changed": "quota", "weight-changed": "weight", "cpus-changed": "CPUs" };
 
+/** A value in a line for people. Empty is only a `cpuset.cpus` of v2, which stands for the CPUs of the group above. */
+const shown = (value: string): string => (value === "" ? "(empty: those of the group above)" : value);
+
 export class Reporter {
   readonly #log: Logger;
   readonly #metrics: ActuatorMetrics;
@@ -62,7 +65,7 @@ export class Reporter {
       const fields = { guest: guest.name, uuid: guest.uuid, target, setting, file, old, new: now };
       this.#log.info(
         { event: "baseline-changed", ...fields },
-        `guest ${guest.name}: libvirt was told to change ${setting} of ${target}: it goes back to ${now} from now on, not to ${old}`,
+        `guest ${guest.name}: libvirt was told to change ${setting} of ${target}: it goes back to ${shown(now)} from now on, not to ${shown(old)}`,
       );
     }
   }
@@ -154,7 +157,7 @@ export class Reporter {
     for (const { event, target, old, new: now } of changes) {
       this.#log.info(
         { event, guest, uuid, target, old, new: now, reason, reasons: plan.reasons.length },
-        `guest ${guest}: ${WHAT[event]} of ${target} ${old} -> ${now} (${reason}${more})`,
+        `guest ${guest}: ${WHAT[event]} of ${target} ${shown(old)} -> ${shown(now)} (${reason}${more})`,
       );
     }
     // All of them are in the audit, too, with each write.
@@ -162,13 +165,13 @@ export class Reporter {
   }
 
   #wouldWrite(plan: GuestPlan, { writes }: GuestOutcome): void {
-    const lines = writes.map(({ file, old, wanted }) => `${file}: ${old} -> ${wanted}`);
+    const lines = writes.map(({ file, old, wanted }) => `${file}: ${shown(old)} -> ${shown(wanted)}`);
     if (!this.#isNew(`would ${plan.uuid}`, lines.join("\n")) || lines.length === 0) return;
     for (const { target, setting, file, old, wanted } of writes) {
       const fields = { guest: plan.name, uuid: plan.uuid, target, setting, file, old, new: wanted };
       this.#log.info(
         { event: "would-write", ...fields },
-        `dry run: would write ${wanted} to ${file} (is ${old})`,
+        `dry run: would write ${shown(wanted)} to ${file} (is ${shown(old)})`,
       );
     }
   }

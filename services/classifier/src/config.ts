@@ -10,6 +10,10 @@ export const configSchema = z.strictObject({
   ...redisShape,
   /** HOST:PORT of the pages and the API; port 0 is any free one. */
   listen: listenAddress.default("127.0.0.1:9472"),
+  /** Guests whose course over time is kept in memory for the console, about 27 kB each; 0: none. */
+  consoleGuests: z.int().min(0).max(1_000_000).default(2000),
+  /** Pages of the console that may be open at the same time. */
+  consoleStreams: z.int().min(1).max(10_000).default(64),
   /** The keys of the settings stand at the top level: `alpha`, `beta`, `preset`, ... */
   ...settingsSchema.shape,
 });

@@ -17,15 +17,18 @@ import { Registry, collectDefaultMetrics } from "prom-client";
 import manifest from "../package.json" with { type: "json" };
 import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
+import { addConsole } from "./console-pages.ts";
+import { ClassifierFacts } from "./console-source.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
 import { History } from "./history.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, exposeConsole } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
 import { onApplied, onHost } from "./report-loops.ts";
 import { SampleLoop } from "./sample-loop.ts";
+import { SeriesStore } from "./series/series.ts";
 import { RedisConnection } from "./store/redis-connection.ts";
 import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
@@ -75,6 +78,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const store = new RedisStore(redis.redis);
   const views = new Views(Date.now);
   const history = new History(Date.now);
+  const series = new SeriesStore(Date.now, config.consoleGuests);
   registerGuestMetrics(registry, views, log);
   const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
@@ -89,8 +93,21 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     committed: (sample, plan, report, before) => {
       views.decided(sample, plan, report);
       history.decided(plan, report, before);
+      series.decided(sample, plan, report);
       announcer.decided(sample, plan, report, before);
     },
+  });
+  const onConsoleError = (what: string, error: unknown): void =>
+    log.error({ event: "console-failed", what, err: error }, `console: ${what}: ${(error as Error).message}`);
+  const source = new ClassifierFacts({
+    views,
+    history,
+    series,
+    store,
+    readiness,
+    settings,
+    now: Date.now,
+    onError: (error) => onConsoleError("hosts of the store", error),
   });
   const pages = await startPages({
     listen: config.listen,
@@ -99,8 +116,16 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     registry,
     readiness,
     log,
-    links: { "/api/v1/hosts": "hosts, their lists and plans (JSON)" },
-    routes: (app) => addApi(app, store, { views, history }),
+    links: {
+      "/console/": "the console: fleet, hosts and guests, live",
+      "/api/v1/hosts": "hosts, their lists and plans (JSON)",
+    },
+    routes: (app) => {
+      addApi(app, store, { views, history });
+      const options = { source, streamsMax: config.consoleStreams, onError: onConsoleError };
+      const console = addConsole(app, options);
+      exposeConsole(registry, () => console.stats);
+    },
   });
 
   const now = (): number => performance.now();

@@ -59,6 +59,32 @@ export function createMetrics(registry: Registry) {
   };
 }
 
+/** @param stats of the console, read at each scrape */
+export function exposeConsole(
+  registry: Registry,
+  stats: () => Readonly<{ streams: number; refused: number; cutOff: number }>,
+): void {
+  new Gauge({
+    name: "kvmgov_console_streams",
+    help: "Pages of the console that are open",
+    registers: [registry],
+    collect() {
+      this.set(stats().streams);
+    },
+  });
+  new Counter({
+    name: "kvmgov_console_streams_ended_total",
+    help: "Pages of the console that were refused because too many are open, or cut off because they took nothing",
+    labelNames: ["reason"],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ reason: "refused" }, stats().refused);
+      this.inc({ reason: "cut-off" }, stats().cutOff);
+    },
+  });
+}
+
 /** @param isUp whether Redis answers, asked at each scrape */
 export function exposeRedisUp(registry: Registry, isUp: () => boolean): void {
   new Gauge({

@@ -1,5 +1,6 @@
 /** What this classifier knows of each host, in memory: for the pages. The lists themselves are in the store. */
-import type { Applied, GuestReport, Host, Plan, Report, Sample } from "@kvm-governor/policy";
+import type { HostFacts, TickFacts, Trouble } from "@kvm-governor/console";
+import type { Applied, GuestReport, GuestSample, Host, Plan, Report, Sample } from "@kvm-governor/policy";
 
 /** What is shown of a sample: everything but its guests, whose use is in the report. */
 export interface SampleSummary {
@@ -16,12 +17,14 @@ export interface SampleSummary {
 }
 
 /** The last decision on a host. */
-export interface Tick {
+export interface Tick extends TickFacts {
   sample: SampleSummary;
   report: Report;
   plan: Plan;
   /** When it was decided, by this machine's clock. */
   decidedAtMs: number;
+  guests: ReadonlyMap<string, GuestSample>;
+  shortSince: ReadonlyMap<string, number>;
 }
 
 /** What is shown of the last applied report. */
@@ -39,7 +42,7 @@ export interface AppliedSummary {
   receivedAtMs: number;
 }
 
-export interface HostView {
+export interface HostView extends HostFacts {
   tick?: Tick;
   applied?: AppliedSummary;
   /** The host's own announcement. */
@@ -80,11 +83,16 @@ export class Views {
   }
 
   decided(sample: Sample, plan: Plan, report: Report): void {
-    this.#of(sample.host).tick = { sample: summaryOf(sample), report, plan, decidedAtMs: this.#now() };
+    const view = this.#of(sample.host);
+    const decidedAtMs = this.#now();
+    const guests = new Map(sample.guests.map((guest) => [guest.uuid, guest]));
+    const shortSince = shortGuests(report, plan, guests, view.tick?.shortSince, decidedAtMs);
+    view.tick = { sample: summaryOf(sample), report, plan, decidedAtMs, guests, shortSince };
   }
 
   applied(applied: Applied): void {
-    this.#of(applied.host).applied = {
+    const view = this.#of(applied.host);
+    view.applied = {
       generation: applied.generation,
       sampleToReadBackMs: (applied.readBackAtUs - applied.sequence) / 1000,
       verified: applied.verified,
@@ -96,6 +104,10 @@ export class Views {
       dryRun: applied.dryRun ?? false,
       receivedAtMs: this.#now(),
     };
+    const { errors, drift, receivedAtMs: atMs } = view.applied;
+    const trouble = (count: number, name: "errors" | "drift"): { [key in typeof name]?: Trouble } =>
+      count === 0 ? {} : { [name]: { atMs, count } };
+    view.troubles = { ...view.troubles, ...trouble(errors, "errors"), ...trouble(drift, "drift") };
   }
 
   announced(host: Host): void {
@@ -112,6 +124,30 @@ export class Views {
     const oldest = this.#now() - FORGET_AFTER_MS;
     for (const [host, view] of this.#hosts) if (lastHeardMs(view) < oldest) this.#hosts.delete(host);
   }
+}
+
+/** Part of the wanted time that a guest waits, and of its promise that it gets: as in the alert of the same kind. */
+const SHORT = { waitedMin: 0.1, gotMax: 0.95 };
+
+/** Service guests that wait although they use less than they want of their SLA, and since when. */
+function shortGuests(
+  report: Report,
+  plan: Plan,
+  guests: ReadonlyMap<string, GuestSample>,
+  before: ReadonlyMap<string, number> | undefined,
+  nowMs: number,
+): ReadonlyMap<string, number> {
+  const promised = new Map(plan.guests.map(({ uuid, slaCores }) => [uuid, slaCores]));
+  const short = new Map<string, number>();
+  for (const { uuid, class: kind, readable, usage, delay, demand } of report.guests) {
+    const slaCores = promised.get(uuid);
+    if (kind !== "service" || !readable || slaCores === undefined) continue;
+    const vcpus = guests.get(uuid)?.vcpus.length ?? 0;
+    const isWaiting = delay > SHORT.waitedMin * (usage + delay);
+    const isBelow = usage * vcpus < SHORT.gotMax * Math.min(demand * vcpus, slaCores);
+    if (isWaiting && isBelow) short.set(uuid, before?.get(uuid) ?? nowMs);
+  }
+  return short;
 }
 
 /** When a host was last heard of, by this machine's clock. */

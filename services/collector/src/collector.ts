@@ -11,6 +11,12 @@ import type { OwnMetrics } from "./metrics/own-metrics.ts";
 import type { PageUrls } from "./page-urls.ts";
 import type { SamplePublisher } from "./sample-publisher.ts";
 
+/**
+ * After each tick it is looked which switches were voluntary, for so long: all of about 30 vCPUs, of more in turns. The
+ * sample is on its way by then.
+ */
+const SPLIT_MS_MAX = 0.25;
+
 export interface CollectorOptions {
   measuring: Measuring;
   declarations: Declarations;
@@ -96,6 +102,7 @@ export class Collector {
     });
     if (sample !== undefined) publisher.offer((this.#sample = sample));
     announcer.tick(host.isTopologyChanged || pageUrls.isChanged());
+    measuring.guests.readSwitchSplit(SPLIT_MS_MAX);
     this.#report(measuring.guests.last, host);
     this.#sayDescriptors();
     metrics.ticks.inc();

@@ -2,12 +2,14 @@
 import { settingsSchema } from "@kvm-governor/policy";
 import type { ArmTick } from "../demo/arm.ts";
 import { runExperiment } from "../demo/experiment.ts";
+import type { ExperimentOptions } from "../demo/experiment.ts";
 import { heldViewer } from "../demo/held-view.ts";
 import { snapshotGuest } from "../demo/held-before.ts";
 import { outcomeJson, outcomeLines } from "../demo/report.ts";
 import { checkRequirements } from "../demo/requirements.ts";
 import { SECONDS_MIN } from "../demo/schedule.ts";
 import { Screen } from "../demo/screen.ts";
+import { watchAtWork } from "../demo/watch.ts";
 import { RowMaker, tableInOneLine, tableLines } from "../demo/table.ts";
 
 export interface DemoFlags {
@@ -15,6 +17,8 @@ export interface DemoFlags {
   seconds?: string;
   seed?: string;
   json?: boolean;
+  /** Goes on until Ctrl-C, so that there is time to look at the console. */
+  watch?: boolean;
 }
 
 /** Each of the two runs: with the check period below more than 500 samples, and about 4 minutes for the whole demo. */
@@ -29,9 +33,11 @@ export class DemoFlagError extends Error {
   override readonly name = "DemoFlagError";
 }
 
-/** @returns 0; 1 where something was not shown; 130 after Ctrl-C */
+/** @returns 0; 1 where something was not shown; 130 after Ctrl-C, which is how `--watch` ends well: then 0 */
 export async function demo(flags: DemoFlags): Promise<number> {
   const settings = readSettings(flags);
+  if (flags.watch === true && flags.json === true)
+    throw new DemoFlagError("--watch shows, --json measures: use one of the two");
   checkRequirements();
   const screen = new Screen(flags.json === true ? process.stderr : process.stdout);
   const interrupt = new AbortController();
@@ -46,19 +52,21 @@ export async function demo(flags: DemoFlags): Promise<number> {
   process.on("SIGTERM", onSignal);
   process.on("SIGHUP", onSignal);
   try {
-    const outcome = await runExperiment({
+    const options: ExperimentOptions = {
       ...settings,
       say: (line) => screen.say(line),
       ...liveTable(screen, interrupt.signal),
       signal: interrupt.signal,
-    });
+    };
+    if (flags.watch === true) return await watchAtWork(options);
+    const outcome = await runExperiment(options);
     for (const line of outcomeLines(outcome)) screen.say(line);
     if (flags.json === true) process.stdout.write(`${outcomeJson(outcome)}\n`);
     return outcome.criteria.every(({ met }) => met) ? 0 : 1;
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
     screen.say("Stopped. Nothing is left behind.");
-    return INTERRUPTED;
+    return flags.watch === true ? 0 : INTERRUPTED;
   } finally {
     process.off("SIGINT", onSignal);
     process.off("SIGTERM", onSignal);

@@ -67,6 +67,7 @@ async function announce(governor: Governor, teller: Teller): Promise<void> {
     "",
     "kvm-governor is up. Ctrl-C stops it and takes everything back.",
     ...urls.map(([name, url]) => `  ${name.padEnd(10)} ${url}/metrics`),
+    `  console    ${governor.urls.get("classifier")}/console/`,
     `  lists      ${governor.urls.get("classifier")}/api/v1/hosts`,
     "",
   ];

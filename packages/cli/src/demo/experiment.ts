@@ -140,6 +140,7 @@ async function managedArm(
   const baseline = takeSnapshot(stage.actors.map(snapshotGuest));
   return await withFailure(options, async (fail, signal) => {
     const manager = await Manager.start(stage, "governor", options, say, fail, signal);
+    say(`   Look at it in a browser while it lasts: ${manager.consoleUrl}`);
     try {
       const record = await runArm({
         actors: stage.actors,
@@ -162,8 +163,8 @@ async function managedArm(
 }
 
 /** A manager that cannot be kept running ends the experiment with what it said. */
-async function withFailure<Result>(
-  options: ExperimentOptions,
+export async function withFailure<Result>(
+  options: Pick<ExperimentOptions, "signal">,
   work: (fail: (error: Error) => void, signal: AbortSignal) => Promise<Result>,
 ): Promise<Result> {
   const failure = new AbortController();

@@ -73,6 +73,16 @@ export class Manager {
     }
   }
 
+  /** Address of the console while it is at work. */
+  get consoleUrl(): string {
+    return `${this.#governor.urls.get("classifier") ?? ""}/console/`;
+  }
+
+  /** Address of a guest's page of the console. */
+  guestUrl(uuid: string): string {
+    return `${this.consoleUrl}host/${HOST_ID}/guest/${uuid}`;
+  }
+
   /** @returns whether the governor itself says that every guest is as it was */
   async stop(): Promise<boolean> {
     this.lists.close();
@@ -102,6 +112,8 @@ function options(
       PRESET: settings.preset,
       CHECK_PERIOD_MS: String(settings.checkPeriodMs),
       BETA: String(settings.beta),
+      // What takes hours elsewhere takes seconds here: a guest that moved may move back at once.
+      COOL_DOWN_MS: "0",
     },
     log,
   };

@@ -15,6 +15,9 @@ export interface WeightState {
   idle: boolean | undefined;
 }
 
+/** The property of a unit that holds both. */
+export const UNIT_WEIGHT = "CPUWeight";
+
 const weightFile = (version: 1 | 2): string => (version === 1 ? "cpu.shares" : "cpu.weight");
 
 /** Files that hold a group's weight. */
@@ -78,5 +81,5 @@ function unitWrites(change: WeightChange, unit: string, writes: readonly Write[]
   if (last === undefined) return [];
   const isDefault = change.to.weight === WEIGHT_DEFAULT;
   const value = change.to.idle === true ? "idle" : isDefault ? "" : String(change.to.weight);
-  return [{ ...last, op: "unit", unit, property: "CPUWeight", value }];
+  return [{ ...last, op: "unit", unit, property: UNIT_WEIGHT, value }];
 }

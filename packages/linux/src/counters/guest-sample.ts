@@ -64,6 +64,8 @@ function vcpuSampleOf(vcpu: VcpuCounters, elapsedNs: number): VcpuSample {
   };
   if (!vcpu.incomplete && Number.isFinite(elapsedNs)) {
     sample.switches = vcpu.switches.since;
+    if (vcpu.involuntaryPart !== undefined)
+      sample.involuntaryPart = Math.round(vcpu.involuntaryPart * 1000) / 1000;
     if (vcpu.hasMigrations) sample.migrations = vcpu.migrations.since;
   }
   if (vcpu.hasThrottling) sample.throttled = part(vcpu.throttledNs.since, elapsedNs);

@@ -56,7 +56,7 @@ export class GuestSampler {
   }
 
   /**
-   * Reads voluntary and involuntary switches of the guests of the last reading: for scrapes.
+   * Reads voluntary and involuntary switches of the guests of the last reading: for scrapes, and after ticks.
    * @param msMax no longer than this; who did not get a turn comes first the next time
    */
   readSwitchSplit(msMax: number): SplitResult {

@@ -48,7 +48,7 @@ describe("Sampler", () => {
         state: "running",
         declared: { class: "auto" },
         allowedCpus: [1, 2],
-        vcpus: [{ index: 0, run: 0.25, delay: 0.5, switches: 7 }],
+        vcpus: [{ index: 0, run: 0.25, delay: 0.5, switches: 7, involuntaryPart: 0.571 }],
         otherRun: 0.1,
       },
     ]);

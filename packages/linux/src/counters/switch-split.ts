@@ -1,6 +1,6 @@
 /**
  * Reads which switches were voluntary, in turns. The only source, /proc/TID/status, takes about 7 us a thread, all that the
- * tick reads of one about 3: a scrape of very many busy vCPUs would hold up the tick. So each scrape has a time, and
+ * tick reads of one about 3: a scrape of very many busy vCPUs would hold up the tick. So each look has a time, and
  * continues where the one before stopped.
  */
 import { isVanished } from "../proc/read.ts";

@@ -27,6 +27,7 @@ export class VcpuCounters {
   readonly #context: CounterContext;
   /** Since the last mark. */
   #hasRun = true;
+  #involuntaryPart: number | undefined;
   #times: ThreadTimes | undefined;
   #wait: UnbookedWait | undefined;
   #switches: ThreadSwitches | undefined;
@@ -48,6 +49,11 @@ export class VcpuCounters {
 
   get hasMigrations(): boolean {
     return this.#switches?.source === "perf";
+  }
+
+  /** Part of the switches between the last two looks that were involuntary; undefined: never looked, or none. */
+  get involuntaryPart(): number | undefined {
+    return this.#involuntaryPart;
   }
 
   /** Wait since the last mark, in nanoseconds: also what the kernel has not booked yet. */
@@ -121,7 +127,7 @@ export class VcpuCounters {
   }
 
   /**
-   * Reads what is shown at scrapes only, where it can have changed.
+   * Reads which switches were voluntary, where there were any: at scrapes, and in turns between ticks.
    * @returns whether a file was read
    * @throws Error of a file: the thread is gone, or cannot be read
    */
@@ -183,8 +189,12 @@ export class VcpuCounters {
   }
 
   #feedSplit({ voluntary, involuntary }: SwitchCounts): void {
+    const [voluntaryBefore, involuntaryBefore] = [this.voluntary.value, this.involuntary.value];
     this.voluntary.feed(voluntary);
     this.involuntary.feed(involuntary);
+    const more = this.involuntary.value - involuntaryBefore;
+    const all = this.voluntary.value - voluntaryBefore + more;
+    if (all > 0) this.#involuntaryPart = more / all;
   }
 
   #readGroup(file: KernelFile): number | undefined {

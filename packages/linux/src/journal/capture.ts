@@ -1,6 +1,7 @@
 /** Takes first values, as the journal keeps them, of what is about to be written. */
 import { statSync } from "node:fs";
 import { dirname } from "node:path";
+import { readDropIn } from "../cgroup/drop-in.ts";
 import { threadsOfGroup } from "../cgroup/ownership.ts";
 import { bandwidthKeys } from "../controls/bandwidth.ts";
 import type { ControlIo } from "../controls/kernel-io.ts";
@@ -16,6 +17,8 @@ export interface CaptureContext {
   io: Pick<ControlIo, "read">;
   procRoot: string;
   bootId: string;
+  /** Where systemd keeps transient units; default: /run/systemd/transient. */
+  systemdRoot?: string;
 }
 
 export type NewBaseline = Omit<BaselineRecord, "type" | "version">;
@@ -54,7 +57,7 @@ export function captureBaseline(
   };
 }
 
-function filesOf(write: Write, places: GuestPlaces, { io }: CaptureContext): FileBaseline[] {
+function filesOf(write: Write, places: GuestPlaces, context: CaptureContext): FileBaseline[] {
   if (write.setting === "affinity") return [];
   const dir = dirname(write.key);
   const version = versionOf(write, places);
@@ -65,11 +68,19 @@ function filesOf(write: Write, places: GuestPlaces, { io }: CaptureContext): Fil
         ? [[write.key, "cpus"]]
         : weightKeys(version, dir).map((key) => [key, key.endsWith("cpu.idle") ? "idle" : "weight"]);
   const inode = statSync(dir).ino;
-  const unit = write.op === "unit" ? { unit: write.unit } : {};
+  const unit = write.op === "unit" ? unitOf(write, context.systemdRoot) : {};
   return keys.flatMap(([key, setting]) => {
-    const raw = io.read(key);
+    const raw = context.io.read(key);
     return raw === undefined ? [] : [{ key, version, inode, target: write.target, setting, raw, ...unit }];
   });
+}
+
+function unitOf(
+  { unit, property }: Write & { op: "unit" },
+  systemdRoot: string | undefined,
+): Pick<FileBaseline, "unit" | "dropIn"> {
+  const dropIn = readDropIn(unit, property, systemdRoot);
+  return dropIn === undefined ? { unit } : { unit, dropIn };
 }
 
 function versionOf(write: Write, places: GuestPlaces): 1 | 2 {

@@ -29,6 +29,8 @@ export interface FileBaseline {
   raw: string;
   /** Systemd unit through which it is set. */
   unit?: string;
+  /** All bytes of the drop-in that the unit had for it; absent where it had none. */
+  dropIn?: string;
 }
 
 /** First affinity found of one thread. */

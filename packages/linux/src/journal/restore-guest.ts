@@ -12,6 +12,7 @@ import { affinityKey } from "../controls/write.ts";
 import type { JournalEntry } from "./entries.ts";
 import { startTimeOf } from "./host-lock.ts";
 import type { FileBaseline, GuestRun } from "./records.ts";
+import { restoreDropIns } from "./restore-drop-in.ts";
 
 export interface GuestRestore {
   guest: GuestRun;
@@ -29,6 +30,8 @@ export interface RestoreContext {
   io: ControlIo;
   procRoot: string;
   bootId: string;
+  /** Where systemd keeps transient units; default: /run/systemd/transient. */
+  systemdRoot?: string;
   audit?: Pick<AuditLog, "record"> | undefined;
   /** Why, for the audit. */
   reason?: string;
@@ -69,6 +72,7 @@ export async function restoreGuest(entry: JournalEntry, context: RestoreContext)
       .map(affinityKey),
   ].filter((key) => isStillThere(key, context));
   for (const key of different) notes.push(`${key} does not read as before`);
+  if (different.length === 0) notes.push(...(await restoreDropIns(files, context.io, context.systemdRoot)));
   return {
     guest,
     mountPoints,

@@ -26,6 +26,8 @@ export const vcpuSampleSchema = z.object({
   delay: part,
   /** Context switches in the period; absent where no counter could be opened. */
   switches: z.int().min(0).optional(),
+  /** Part of its switches that were involuntary, when that was last looked at; absent: not known (yet). */
+  involuntaryPart: z.number().min(0).max(1).optional(),
   /** Moves to another CPU in the period. */
   migrations: z.int().min(0).optional(),
   /** Time throttled by a quota, in cores; absent where there is no quota or no file. */
