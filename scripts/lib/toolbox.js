@@ -13,7 +13,7 @@ import { withLock } from "./lock.js";
 import { run } from "./run.js";
 
 /** @typedef {{ path: string, args: string[], env: NodeJS.ProcessEnv }} Program how to start a program: its file, first arguments, and environment */
-/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host" | "browser" | "exporter"} ToolSet */
+/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host" | "browser" | "exporter" | "paper"} ToolSet */
 /** @typedef {{ has: string, package: string }} Need a program name, or an absolute path, and the package it is in */
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
@@ -48,6 +48,10 @@ const SETS = {
     { has: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", package: "fonts-dejavu-core" },
   ],
   exporter: [{ has: "prometheus-libvirt-exporter", package: "prometheus-libvirt-exporter" }],
+  paper: [
+    { has: "mmdebstrap", package: "mmdebstrap" },
+    { has: "wrk", package: "wrk" },
+  ],
   "v2-host": [
     { has: "mmdebstrap", package: "mmdebstrap" },
     { has: "mke2fs", package: "e2fsprogs" },

@@ -1,4 +1,4 @@
-/** Long forms that `npm test` does not run: `npm run test:topologies`. */
+/** Long forms that `npm test` does not run: `npm run test:topologies`, `npm run test:paper`. */
 export default {
   rootDir: "../..",
   transform: {},

@@ -2,8 +2,9 @@
 import { describe } from "@jest/globals";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { type ToolSet, whyNoTools } from "../../scripts/lib/toolbox.js";
+import { whyNoCompiler } from "../paper/npb.ts";
 
-export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | ToolSet;
+export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | "openmp" | ToolSet;
 
 /** Why this machine does not meet a requirement; undefined when it does. */
 export function requirement(name: Requirement): string | undefined {
@@ -16,6 +17,8 @@ export function requirement(name: Requirement): string | undefined {
       return whyNoKvm();
     case "cgroup-v1":
       return hasCgroupV1() ? undefined : "no cgroup v1 with cpu and cpuset";
+    case "openmp":
+      return whyNoCompiler();
     default:
       return whyNoTools([name]);
   }

@@ -19,7 +19,7 @@ export interface HostImage {
   initrd: string;
 }
 
-const SUITE = "bookworm";
+export const SUITE = "bookworm";
 /** `systemd-container` is machined: with it libvirt puts guests into scopes of machine.slice, as on a real host. */
 const PACKAGES = [
   ...["systemd", "systemd-sysv", "systemd-container", "dbus", "udev", "kmod", "iproute2", "procps"],
@@ -107,7 +107,7 @@ function debstrapArgs(tree: string): string[] {
 }
 
 /** Where this machine gets the same Debian from, if it is one: a mirror that it can reach. Else mmdebstrap's own. */
-function ownSources(): string[] {
+export function ownSources(): string[] {
   const parts = "/etc/apt/sources.list.d";
   const files = [
     "/etc/apt/sources.list",

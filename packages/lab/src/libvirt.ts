@@ -190,7 +190,7 @@ export class Libvirt {
 }
 
 /** Process and thread ids in a libvirt status file. */
-function threadsOf(status: string): { pid: number; vcpuTids: number[] } {
+export function threadsOf(status: string): { pid: number; vcpuTids: number[] } {
   const pid = /<domstatus [^>]*\bpid='(\d+)'/.exec(status)?.[1];
   if (pid === undefined) throw new LabError("the status file names no process");
   const vcpus = [...status.matchAll(/<vcpu id='(\d+)' pid='(\d+)'/g)].map((match) => [

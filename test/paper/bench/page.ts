@@ -1,0 +1,202 @@
+/** The part of docs/benchmarks.md about the paper's experiment, and its plots. */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { format, resolveConfig } from "prettier";
+import type { Aim } from "../../bench/harness.ts";
+import type { Spread } from "../../bench/statistics.ts";
+import { type Bar, barChart } from "./plot.ts";
+import { ARMS, ARM_NAMES, type Arm } from "./plan.ts";
+import type { BenchResult } from "./record.ts";
+import type { KernelSummary, Summary } from "./summary.ts";
+
+const BEGIN = "<!-- paper: written by `npm run bench -- paper` -->";
+const END = "<!-- paper: end -->";
+const PLOTS = "benchmarks";
+
+export interface Report {
+  result: BenchResult;
+  summary: Summary;
+  /** By preset's arm. */
+  aims: Readonly<Partial<Record<Arm, readonly Aim[]>>>;
+}
+
+/** Writes the plots, and the part of `benchmarks.md` between its two marks; at the end where there are none yet. */
+export async function writePages(dir: string, report: Report): Promise<string[]> {
+  await mkdir(path.join(dir, PLOTS), { recursive: true });
+  const plots = plotsOf(report.summary);
+  const files = Object.keys(plots).map((name) => path.join(dir, PLOTS, name));
+  for (const [name, svg] of Object.entries(plots)) await writeFile(path.join(dir, PLOTS, name), svg);
+  const page = path.join(dir, "benchmarks.md");
+  const before = existsSync(page) ? await readFile(page, "utf8") : "# Benchmarks\n";
+  const part = `${BEGIN}\n\n${partOf(report)}\n\n${END}`;
+  const text = await format(insert(before, part), { ...(await resolveConfig(page)), filepath: page });
+  await writeFile(page, text);
+  return [page, ...files];
+}
+
+export function insert(page: string, part: string): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) return `${page.trimEnd()}\n\n${part}\n`;
+  return page.slice(0, from) + part + page.slice(to + END.length);
+}
+
+export function partOf({ result, summary, aims }: Report): string {
+  const { options, setting, machine, startedAt } = result;
+  const where = `${machine.cpus} x ${machine.cpu}, Linux ${machine.kernel}, guests under ${setting.accelerator === "kvm" ? "KVM" : "emulation (TCG)"}`;
+  const n = Math.min(...summary.kernels.map(({ seconds }) => seconds.n), options.rounds);
+  return [
+    "## `paper`",
+    `The paper's three guests: ${startedAt.slice(0, 10)}, ${where}. Class ${options.problem}, ${n} rounds, medians with p10 and p90; ` +
+      `T_check ${options.checkPeriodMs} ms, beta ${options.beta}. The fluid limit is the time alone x CPUs / (CPUs - CPU that the services got).`,
+    quietness(summary),
+    ...kernelTables(summary),
+    "### Services",
+    table(
+      [
+        "guest",
+        "arm",
+        "cores (SLA)",
+        "of its SLA",
+        "throughput /s",
+        "p50 ms",
+        "p99 ms",
+        "waits to run",
+        "p99 to alone",
+      ],
+      summary.services.map((s) => [
+        s.name,
+        ARMS[s.arm],
+        `${digits(s.cores.median)} (${s.slaCores})`,
+        percent(s.slaGot),
+        spread(s.throughput),
+        spread(s.p50Ms),
+        spread(s.p99Ms),
+        percent(s.delayShare.median),
+        times(s.p99ToAlone),
+      ]),
+    ),
+    ...Object.entries(aims).flatMap(([arm, list]) => [
+      `### Aims, ${ARMS[arm as Arm]}`,
+      table(
+        ["what", "aim", "measured", "met"],
+        list.map((aim) => [aim.what, aim.aim, String(aim.measured), aim.met ? "yes" : "**no**"]),
+      ),
+    ]),
+    ...Object.keys(plotsOf(summary)).map(
+      (name) => `![${name.replace(/\.svg$/, "").replaceAll("-", " ")}](${PLOTS}/${name})`,
+    ),
+  ].join("\n\n");
+}
+
+/** Of the host's CPUs, what others may use before figures are called disturbed. Load generator and governor are among them. */
+const OTHER_CORES_MAX = 0.3;
+
+/** Absolute figures mean little when others used the machine. */
+function quietness({ arms }: Summary): string {
+  const others = arms.flatMap(({ otherCores }) => otherCores ?? []);
+  const most = Math.max(...others);
+  const range = `${digits(Math.min(...others))} to ${digits(most)} cores`;
+  const verdict =
+    most > OTHER_CORES_MAX ? " **The machine was not quiet: these figures are disturbed.**" : "";
+  return `What is no guest of the experiment (load generator, governor, others) used ${range} in the mean, by arm.${verdict}`;
+}
+
+function kernelTables(summary: Summary): string[] {
+  const kernels = [...new Set(summary.kernels.map(({ kernel }) => kernel))];
+  return kernels.flatMap((kernel) => [
+    `### ${kernel}`,
+    table(
+      [
+        "arm",
+        "seconds",
+        "to default",
+        "to alone",
+        "to fluid limit",
+        "switches",
+        "to default",
+        "migrations",
+        "run delay s",
+      ],
+      summary.kernels
+        .filter((each) => each.kernel === kernel)
+        .map((k) => [
+          ARMS[k.arm],
+          spread(k.seconds),
+          times(k.timeToDefault),
+          times(k.timeToAlone),
+          times(k.timeToFluid),
+          spread(k.switches),
+          times(k.switchesToDefault),
+          spread(k.migrations),
+          spread(k.delaySeconds),
+        ]),
+    ),
+  ]);
+}
+
+export function plotsOf(summary: Summary): Record<string, string> {
+  const kernels = [...new Set(summary.kernels.map(({ kernel }) => kernel))];
+  const arms = ARM_NAMES.filter((arm) => summary.kernels.some((each) => each.arm === arm));
+  const relative = (field: "seconds" | "switches") =>
+    kernels.map((kernel) => {
+      const of = (arm: Arm): KernelSummary | undefined =>
+        summary.kernels.find((each) => each.kernel === kernel && each.arm === arm);
+      const base = of("default")?.[field].median;
+      return { name: kernel, bars: arms.map((arm) => barOf(of(arm)?.[field], base)) };
+    });
+  const webArms = ARM_NAMES.filter((arm) =>
+    summary.services.some((each) => each.name === "web" && each.arm === arm),
+  );
+  const web = (["p50Ms", "p99Ms"] as const).map((field) => ({
+    name: field === "p50Ms" ? "p50" : "p99",
+    bars: webArms.map((arm) =>
+      barOf(summary.services.find((s) => s.name === "web" && s.arm === arm)?.[field], 1),
+    ),
+  }));
+  const series = (names: readonly Arm[]): string[] => names.map((arm) => SHORT_NAMES[arm]);
+  return {
+    "paper-run-time.svg": barChart({
+      title: "Run time of the kernels",
+      axis: "KVM's default = 1",
+      series: series(arms),
+      groups: relative("seconds"),
+      mark: 1,
+    }),
+    "paper-switches.svg": barChart({
+      title: "Context switches of the scientific guest's vCPUs",
+      axis: "KVM's default = 1",
+      series: series(arms),
+      groups: relative("switches"),
+      mark: 1,
+    }),
+    "paper-web-latency.svg": barChart({
+      title: "Latency of the web guest",
+      axis: "milliseconds",
+      series: series(webArms),
+      groups: web,
+    }),
+  };
+}
+
+const SHORT_NAMES: Record<Arm, string> = {
+  default: "KVM default",
+  static: "expert, static",
+  paper: "preset paper",
+  governor: "preset default",
+  alone: "alone",
+  services: "services alone",
+};
+
+function barOf(value: Spread | undefined, base: number | undefined): Bar | undefined {
+  if (value === undefined || !base) return undefined;
+  return { value: value.median / base, low: value.p10 / base, high: value.p90 / base };
+}
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
+const digits = (value: number): string => String(Number(value.toPrecision(3)));
+const spread = ({ median, p10, p90, n }: Spread): string =>
+  n === 1 ? digits(median) : `${digits(median)} (${digits(p10)} to ${digits(p90)})`;
+const times = (value: number | null): string => (value === null ? "" : value.toFixed(2));
+const percent = (value: number | null): string => (value === null ? "" : `${(value * 100).toFixed(0)}%`);
