@@ -81,10 +81,10 @@ async function formats() {
 const isScript = (file) => !/\/(vendor|doc)(\/|$)/.test(file) && /(\.(c?js|json|txt)|\/[^.]+)$/.test(file);
 
 /** @param {string} file */
-const isNoTest = (file) => !/\.test\.ts$|\/testing(\/|$)/.test(file);
+const isNoTest = (file) => !/\.test\.ts$|\/(testing|__snapshots__)(\/|$)/.test(file);
 
 /** @param {string} file */
-const isNoSource = (file) => !/\.(ts|md)$|\/testing(\/|$)/.test(file);
+const isNoSource = (file) => !/\.(ts|md)$|\/(testing|__snapshots__)(\/|$)/.test(file);
 
 /** What is in it, with versions and licences (CycloneDX), as npm knows it. */
 async function sbom() {

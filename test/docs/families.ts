@@ -9,6 +9,7 @@ import {
 } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
+import { exposeRefusedPages } from "../../services/classifier/src/discovery.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
 import {
   createMetrics as createClassifierMetrics,
@@ -97,7 +98,9 @@ function classifier(): Registry {
   createClassifierMetrics(registry);
   exposeRedisUp(registry, none.isUp);
   exposeConsole(registry, () => ({ streams: 0, refused: 0, cutOff: 0 }));
-  registerGuestMetrics(registry, new Views(Date.now), none.silent);
+  const views = new Views(Date.now);
+  registerGuestMetrics(registry, views, none.silent);
+  exposeRefusedPages(registry, views, () => true);
   return registry;
 }
 

@@ -40,8 +40,9 @@ export async function up(flags: UpFlags): Promise<number> {
   }
   const ended = waitForEnd(governor);
   process.on("SIGHUP", () => governor.reload());
+  let isStopping = false;
   void announce(governor, teller).then(() => {
-    if (guests.size > 0) return;
+    if (guests.size > 0 || isStopping) return;
     teller.say(
       "no-guests",
       "No KVM guests on this host yet; waiting for some. To see it at work: npm run demo",
@@ -49,6 +50,7 @@ export async function up(flags: UpFlags): Promise<number> {
   });
 
   const failure = await ended;
+  isStopping = true;
   const why = failure ?? "guests go back to what they were …";
   teller.say("stopping", `Stopping: ${why}`, { failure: failure ?? null });
   const { restored } = await governor.stop();
