@@ -59,6 +59,7 @@ class Demo {
   }
 
   get json(): DemoJson {
+    if (this.stdout === "") throw new Error(`no result; it said at last:\n${this.stderr.slice(-3000)}`);
     expect(this.stdout.trim().split("\n")).toHaveLength(1);
     return JSON.parse(this.stdout) as DemoJson;
   }
