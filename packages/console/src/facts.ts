@@ -1,22 +1,19 @@
 /** What the console is told: the classifier's memory of hosts and guests, in the words of the contracts. */
 import type {
-  Applied,
-  GuestClass,
-  GuestPlan,
+  AppliedSummary,
+  GuestHistory,
   GuestSample,
   Host,
   Plan,
-  Reason,
   Report,
   Sample,
   Settings,
-  WriteReport,
 } from "@kvm-governor/policy";
 
 /** Times are Unix milliseconds of the classifier's clock, unless a name says otherwise. */
 export interface HostFacts {
   tick?: TickFacts;
-  applied?: AppliedFacts;
+  applied?: AppliedSummary;
   announced?: { host: Host; receivedAtMs: number };
   /** What went wrong lately; entries may be old. */
   troubles?: TroubleFacts;
@@ -40,20 +37,6 @@ export interface TickFacts {
   shortSince: ReadonlyMap<string, number>;
 }
 
-/** The last report of the host's actuator. */
-export interface AppliedFacts {
-  generation: number;
-  sampleToReadBackMs: number;
-  verified: number;
-  writes: number;
-  errors: number;
-  drift: number;
-  skipped: Applied["skipped"];
-  switchFired: Applied["switchFired"];
-  dryRun: boolean;
-  receivedAtMs: number;
-}
-
 export interface Trouble {
   atMs: number;
   /** How many at that time. */
@@ -65,35 +48,6 @@ export interface TroubleFacts {
   errors?: Trouble;
   /** Values that somebody else had written over. */
   drift?: Trouble;
-}
-
-export interface DecisionFacts {
-  atMs: number;
-  generation: number;
-  kind: "first" | "moved" | "held";
-  class: GuestClass;
-  movedFrom?: GuestClass;
-  usage: number;
-  delay: number;
-  demand: number;
-  reasons: readonly Reason[];
-  held: Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus">;
-}
-
-/** What is remembered of a guest; lists begin with the oldest. */
-export interface GuestHistoryFacts {
-  decisions: readonly DecisionFacts[];
-  writes: readonly (Omit<WriteReport, "guest"> & { atMs: number; generation: number; times: number })[];
-  drift: readonly {
-    atMs: number;
-    target: string;
-    setting: string;
-    file: string;
-    applied: string;
-    found: string;
-  }[];
-  wouldWrite: readonly Omit<WriteReport, "guest">[];
-  skipped: { reason: string; atMs: number } | null;
 }
 
 /** Points from the oldest to the newest: Unix milliseconds, then one value a column, `null` where it is not known. */
@@ -116,7 +70,7 @@ export interface ConsoleSource {
   host(id: string): HostFacts | undefined;
   /** Hosts in the store, also those that this classifier has not heard of. */
   storedHosts(): readonly string[];
-  history(host: string, uuid: string): GuestHistoryFacts;
+  history(host: string, uuid: string): GuestHistory;
   series(host: string, uuid: string): GuestSeries;
   /** When a guest came into its list, by the classifier's clock; undefined: not known. */
   sinceMs(host: string, uuid: string): number | undefined;

@@ -10,6 +10,7 @@ export * from "./contracts/sample.ts";
 export * from "./contracts/subjects.ts";
 export * from "./contracts/traceparent.ts";
 export * from "./settings.ts";
+export * from "./history.ts";
 export * from "./state.ts";
 export * from "./cpu-list.ts";
 export * from "./exemption.ts";

@@ -2,55 +2,27 @@
  * What happened to each guest, in memory: moves and changes of how it is held, with their reasons, and what the actuator
  * wrote. Bounded for each guest and in all; the guest that changed longest ago is forgotten first. Decides nothing.
  */
-import type { Applied, GuestClass, GuestPlan, Plan, Reason, Report, WriteReport } from "@kvm-governor/policy";
+import type {
+  Applied,
+  GuestHistory,
+  GuestWrite,
+  PastDecision,
+  PastDrift,
+  PastWrite,
+  Plan,
+  Report,
+  WriteReport,
+} from "@kvm-governor/policy";
 import { isHeldAlike } from "./held-alike.ts";
 
-/** A move between the lists, or a change of how a guest is held. Times are this machine's clock, Unix milliseconds. */
-export interface DecisionEntry {
-  atMs: number;
-  generation: number;
-  kind: "first" | "moved" | "held";
-  class: GuestClass;
-  movedFrom?: GuestClass;
-  /** What was seen in the period that brought it, as parts of the guest's vCPUs. */
-  usage: number;
-  delay: number;
-  demand: number;
-  reasons: readonly Reason[];
-  held: Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus">;
-}
-
-export type WriteEntry = Omit<WriteReport, "guest"> & {
-  atMs: number;
-  generation: number;
-  /** How often in a row the same was written with the same outcome. */
-  times: number;
-};
-
-export interface DriftEntry {
-  atMs: number;
-  target: string;
-  setting: string;
-  file: string;
-  applied: string;
-  found: string;
-}
-
-/** Lists begin with the oldest. */
-export interface GuestHistory {
-  decisions: DecisionEntry[];
-  writes: WriteEntry[];
-  drift: DriftEntry[];
-  /** What the last dry run would have written; empty where the actuator writes. */
-  wouldWrite: Omit<WriteReport, "guest">[];
-  /** Why the actuator left the guest alone in its last report. */
-  skipped: { reason: string; atMs: number } | null;
-}
-
-interface Kept extends Omit<GuestHistory, "decisions"> {
-  moves: DecisionEntry[];
+interface Kept {
+  moves: PastDecision[];
   /** Apart from the moves: a share that changes often must not push those out. */
-  holds: DecisionEntry[];
+  holds: PastDecision[];
+  writes: PastWrite[];
+  drift: PastDrift[];
+  wouldWrite: GuestWrite[];
+  skipped: GuestHistory["skipped"];
 }
 
 export const MOVES_MAX = 20;
@@ -192,7 +164,7 @@ function add<T>(list: T[], most: number, entry: T): void {
 }
 
 /** A write that fails again and again is one entry: it must not push out those that tell how it came to be. */
-function addWrite({ writes }: Kept, entry: WriteEntry): void {
+function addWrite({ writes }: Kept, entry: PastWrite): void {
   const last = writes.findLast(({ file }) => file === entry.file);
   const isRepeated =
     last !== undefined &&

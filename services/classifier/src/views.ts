@@ -19,34 +19,10 @@ export interface SampleSummary {
 /** The last decision on a host. */
 export interface Tick extends TickFacts {
   sample: SampleSummary;
-  report: Report;
-  plan: Plan;
-  /** When it was decided, by this machine's clock. */
-  decidedAtMs: number;
-  guests: ReadonlyMap<string, GuestSample>;
-  shortSince: ReadonlyMap<string, number>;
-}
-
-/** What is shown of the last applied report. */
-export interface AppliedSummary {
-  generation: number;
-  /** Time from the sample taken to the last value read back, in milliseconds, by the host's own clock. */
-  sampleToReadBackMs: number;
-  verified: number;
-  writes: number;
-  errors: number;
-  drift: number;
-  skipped: Applied["skipped"];
-  switchFired: Applied["switchFired"];
-  dryRun: boolean;
-  receivedAtMs: number;
 }
 
 export interface HostView extends HostFacts {
   tick?: Tick;
-  applied?: AppliedSummary;
-  /** The host's own announcement. */
-  announced?: { host: Host; receivedAtMs: number };
 }
 
 /** A host that is silent for this long has left; its lists stay in the store. */

@@ -1,5 +1,16 @@
 /** Answers of the classifier's API, as far as the command line reads them (docs/api.md). */
-import type { GuestClass, GuestPlan, GuestReport, Host, Plan, Reason, Report } from "@kvm-governor/policy";
+import type {
+  GuestClass,
+  GuestHistory,
+  GuestPlan,
+  GuestReport,
+  GuestWrite,
+  Host,
+  PastWrite,
+  Plan,
+  Reason,
+  Report,
+} from "@kvm-governor/policy";
 
 export interface HostSummary {
   id: string;
@@ -48,31 +59,6 @@ export interface HostAnswer extends HostSummary {
   announced: Host | null;
 }
 
-export interface WriteAnswer {
-  target: string;
-  setting: string;
-  file: string;
-  old: string;
-  wanted: string;
-  readBack?: string;
-  error?: string;
-}
-
-export type PastWrite = WriteAnswer & { atMs: number; generation: number; times: number };
-
-export interface PastDecision {
-  atMs: number;
-  generation: number;
-  kind: "first" | "moved" | "held";
-  class: GuestClass;
-  movedFrom?: GuestClass;
-  usage: number;
-  delay: number;
-  demand: number;
-  reasons: Reason[];
-  held: Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus">;
-}
-
 export interface GuestAnswer {
   host: string;
   uuid: string;
@@ -83,13 +69,7 @@ export interface GuestAnswer {
   declared?: string;
   report: GuestReport | null;
   plan: GuestPlan | null;
-  history: {
-    decisions: PastDecision[];
-    writes: PastWrite[];
-    drift: { atMs: number; target: string; setting: string; file: string; applied: string; found: string }[];
-    wouldWrite: WriteAnswer[];
-    skipped: { reason: string; atMs: number } | null;
-  };
+  history: GuestHistory;
 }
 
 export interface WritesAnswer {
@@ -101,8 +81,8 @@ export interface WritesAnswer {
     name: string;
     class: GuestClass;
     reasons: Reason[];
-    writes: PastWrite[];
-    wouldWrite: WriteAnswer[];
+    writes: readonly PastWrite[];
+    wouldWrite: readonly GuestWrite[];
     skipped: { reason: string; atMs: number } | null;
   }[];
 }

@@ -1,6 +1,6 @@
 /** `kvmgov explain GUEST`: what was seen, which rule, which write, and since when, in words. */
-import type { GuestReport } from "@kvm-governor/policy";
-import type { GuestAnswer, PastDecision, PastWrite } from "../api/answers.ts";
+import type { GuestReport, PastDecision, PastWrite } from "@kvm-governor/policy";
+import type { GuestAnswer } from "../api/answers.ts";
 import { Classifier } from "../api/client.ts";
 import { visible } from "../supervisor/narrator.ts";
 import { heldText, lengthOf, listName, percent, timeOf } from "../text/words.ts";

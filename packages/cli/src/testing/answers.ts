@@ -111,7 +111,7 @@ export const host: HostAnswer = {
 
 const write = {
   target: "vcpu 0",
-  setting: "bandwidth",
+  setting: "bandwidth" as const,
   file: "cpu/x/cpu.cfs_quota_us",
   old: "40000",
   wanted: "-1",

@@ -1,5 +1,6 @@
 /** What is wrong with a host right now or was lately, in words. The same thresholds as the alerts for Prometheus. */
-import type { AppliedFacts, ConsoleSource, HostFacts, TickFacts } from "../facts.ts";
+import type { AppliedSummary } from "@kvm-governor/policy";
+import type { ConsoleSource, HostFacts, TickFacts } from "../facts.ts";
 import type { AlarmRow, Severity } from "./model.ts";
 import { visible } from "./words.ts";
 
@@ -66,7 +67,7 @@ function silence({ tick, announced }: HostFacts, nowMs: number, source: ConsoleS
 
 function actuatorAlarms(
   tick: TickFacts | undefined,
-  applied: AppliedFacts | undefined,
+  applied: AppliedSummary | undefined,
   nowMs: number,
 ): Alarm[] {
   if (tick === undefined) return [];

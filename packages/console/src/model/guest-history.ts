@@ -1,10 +1,10 @@
 /** What was decided on a guest and written for it, in words. */
+import type { PastDecision, GuestHistory } from "@kvm-governor/policy";
 import { heldText, listName, percent } from "@kvm-governor/policy";
-import type { DecisionFacts, GuestHistoryFacts } from "../facts.ts";
 import type { DecisionRow, WriteRow } from "./model.ts";
 import { visible } from "./words.ts";
 
-export function decisionRows(decisions: readonly DecisionFacts[]): Record<string, DecisionRow> {
+export function decisionRows(decisions: readonly PastDecision[]): Record<string, DecisionRow> {
   return Object.fromEntries(
     decisions.map((decision) => [
       `${decision.atMs}-${decision.generation}-${decision.kind}`,
@@ -22,13 +22,13 @@ export function decisionRows(decisions: readonly DecisionFacts[]): Record<string
   );
 }
 
-function titleOf({ kind, class: to, movedFrom }: DecisionFacts): string {
+function titleOf({ kind, class: to, movedFrom }: PastDecision): string {
   if (kind === "held") return "held otherwise";
   if (kind === "first") return `first seen, in ${listName[to]}`;
   return `moved from ${listName[movedFrom ?? to]} to ${listName[to]}`;
 }
 
-export function writeRows({ writes, drift, wouldWrite }: GuestHistoryFacts): Record<string, WriteRow> {
+export function writeRows({ writes, drift, wouldWrite }: GuestHistory): Record<string, WriteRow> {
   const rows: Record<string, WriteRow> = {};
   for (const [i, write] of writes.entries()) {
     const { atMs, target, setting, file, old, wanted, readBack, error, times } = write;

@@ -1,6 +1,6 @@
+import type { PastDecision } from "@kvm-governor/policy";
 import { describe, expect, it } from "@jest/globals";
 import { NO_HISTORY, TestSource, guest, uuidOf } from "../testing/source.ts";
-import type { DecisionFacts } from "../facts.ts";
 import { guestModel } from "./guest.ts";
 import { ONLY } from "./model.ts";
 
@@ -33,7 +33,7 @@ describe("guestModel", () => {
   it("keeps the reason of the move when the plan that told it is gone", () => {
     const source = busy();
     const text = "LIST_se to LIST_sc: used 0.40 …";
-    const decision: DecisionFacts = {
+    const decision: PastDecision = {
       atMs: source.nowMs,
       generation: 2,
       kind: "moved",

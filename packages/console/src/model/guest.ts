@@ -1,7 +1,7 @@
 /** A guest's page: its course over time against the thresholds, what was decided and why, and what was written. */
 import { bandwidthText, cpusText, downThreshold, heldText, listName, percent } from "@kvm-governor/policy";
-import type { GuestPlan, GuestReport, GuestSample } from "@kvm-governor/policy";
-import type { AppliedFacts, ConsoleSource, GuestHistoryFacts, GuestSeries, TickFacts } from "../facts.ts";
+import type { AppliedSummary, GuestHistory, GuestPlan, GuestReport, GuestSample } from "@kvm-governor/policy";
+import type { ConsoleSource, GuestSeries, TickFacts } from "../facts.ts";
 import { staleAfterMs } from "./alarms.ts";
 import { decisionRows, writeRows } from "./guest-history.ts";
 import { howText } from "./guest-row.ts";
@@ -67,7 +67,7 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
 const MOVE_CODES = new Set(["moved-to-scientific", "moved-to-service", "declared", "undeclared", "new"]);
 
 /** Plans keep the reason of a move only until they change again: then the history knows it. */
-function whyText(report: GuestReport | undefined, { decisions }: GuestHistoryFacts): string {
+function whyText(report: GuestReport | undefined, { decisions }: GuestHistory): string {
   const own = report?.reasons.find(({ code }) => MOVE_CODES.has(code) || code === "exempt");
   const last = decisions.findLast(({ kind, class: to }) => kind !== "held" && to === report?.class);
   const moved = last?.reasons.find(({ code }) => MOVE_CODES.has(code));
@@ -86,8 +86,8 @@ function seenText(report: GuestReport | undefined): string {
 
 function appliedText(
   tick: TickFacts | undefined,
-  applied: AppliedFacts | undefined,
-  { skipped, wouldWrite }: GuestHistoryFacts,
+  applied: AppliedSummary | undefined,
+  { skipped, wouldWrite }: GuestHistory,
 ): string {
   if (tick === undefined) return "";
   if (applied === undefined) return "Not known to be applied: no actuator has reported.";

@@ -1,5 +1,6 @@
 /** A host as a row of the fleet's table; also the head of its own page. */
-import type { AppliedFacts, HostFacts, TickFacts } from "../facts.ts";
+import type { AppliedSummary } from "@kvm-governor/policy";
+import type { HostFacts, TickFacts } from "../facts.ts";
 import { rank, staleAfterMs } from "./alarms.ts";
 import type { AlarmRow, HostRow, Severity } from "./model.ts";
 import { round, visible } from "./words.ts";
@@ -51,7 +52,7 @@ export function worst(alarms: readonly AlarmRow[]): Severity | "" {
   );
 }
 
-function actuatorText(tick: TickFacts | undefined, applied: AppliedFacts | undefined): string {
+function actuatorText(tick: TickFacts | undefined, applied: AppliedSummary | undefined): string {
   if (applied === undefined) return "no report";
   if (applied.switchFired !== undefined) return "at the baseline";
   if (applied.dryRun) return applied.writes === 0 ? "dry run" : `dry run: would write ${applied.writes}`;

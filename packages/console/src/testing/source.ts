@@ -1,17 +1,18 @@
 /** A classifier's memory for tests: hosts whose samples are decided on by the real decide(). */
 import { decide, settingsSchema } from "@kvm-governor/policy";
-import type { GuestSample, Host, HostState, Sample, Settings } from "@kvm-governor/policy";
 import type {
-  AppliedFacts,
-  ConsoleSource,
-  GuestHistoryFacts,
-  GuestSeries,
-  HostFacts,
-  TickFacts,
-} from "../facts.ts";
+  AppliedSummary,
+  GuestHistory,
+  GuestSample,
+  Host,
+  HostState,
+  Sample,
+  Settings,
+} from "@kvm-governor/policy";
+import type { ConsoleSource, GuestSeries, HostFacts, TickFacts } from "../facts.ts";
 
 export const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
-export const NO_HISTORY: GuestHistoryFacts = {
+export const NO_HISTORY: GuestHistory = {
   decisions: [],
   writes: [],
   drift: [],
@@ -48,7 +49,7 @@ export class TestSource implements ConsoleSource {
   startedAtMs = this.nowMs;
   stored: string[] = [];
   waiting: { name: string; detail: string }[] = [];
-  histories = new Map<string, GuestHistoryFacts>();
+  histories = new Map<string, GuestHistory>();
   courses = new Map<string, GuestSeries>();
   readonly facts = new Map<string, HostFacts>();
   readonly #settings: Settings;
@@ -82,7 +83,7 @@ export class TestSource implements ConsoleSource {
     return this.stored;
   }
 
-  history(_host: string, uuid: string): GuestHistoryFacts {
+  history(_host: string, uuid: string): GuestHistory {
     return this.histories.get(uuid) ?? NO_HISTORY;
   }
 
@@ -130,9 +131,9 @@ export class TestSource implements ConsoleSource {
     this.facts.set(host, { ...this.facts.get(host), ...facts });
   }
 
-  applied(host: string, rest: Partial<AppliedFacts> = {}): void {
+  applied(host: string, rest: Partial<AppliedSummary> = {}): void {
     const generation = this.facts.get(host)?.tick?.plan.generation ?? 0;
-    const applied: AppliedFacts = {
+    const applied: AppliedSummary = {
       generation,
       sampleToReadBackMs: 12,
       verified: 1,
