@@ -49,15 +49,27 @@ export interface Outcome {
 }
 
 /** @throws AbortError when the signal is aborted; whatever could not be started: nothing stays behind either way */
-export async function runExperiment(options: ExperimentOptions): Promise<Outcome> {
+export function runExperiment(options: ExperimentOptions): Promise<Outcome> {
+  return onStage(options, (play) => perform(options, play));
+}
+
+/** The guests, and when which of them is to work. */
+export interface Play {
+  stage: Stage;
+  cpus: readonly number[];
+  parts: readonly Part[];
+  schedule: Schedule;
+}
+
+/** Sets the stage, has it played on, and clears it, whatever comes of the play. */
+export async function onStage<T>(
+  options: ExperimentOptions,
+  perform: (play: Play) => Promise<T>,
+): Promise<T> {
   const cpus = usableCpus(readTopology());
   const parts = castFor(cpus.length);
-  const schedule = makeSchedule(
-    parts,
-    options.seconds,
-    options.seed,
-    (options.beta + 2) * options.checkPeriodMs,
-  );
+  const settleMs = (options.beta + 2) * options.checkPeriodMs;
+  const schedule = makeSchedule(parts, options.seconds, options.seed, settleMs);
   options.say(
     `Starting ${parts.length} KVM guests of its own: ${parts.map(({ name }) => name).join(", ")} …`,
   );
@@ -65,17 +77,10 @@ export async function runExperiment(options: ExperimentOptions): Promise<Outcome
   try {
     options.onStage(stage);
     options.signal.throwIfAborted();
-    return await perform(options, { stage, cpus, parts, schedule });
+    return await perform({ stage, cpus, parts, schedule });
   } finally {
     await stage.clear();
   }
-}
-
-interface Play {
-  stage: Stage;
-  cpus: readonly number[];
-  parts: readonly Part[];
-  schedule: Schedule;
 }
 
 async function perform(options: ExperimentOptions, play: Play): Promise<Outcome> {

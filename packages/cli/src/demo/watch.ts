@@ -1,30 +1,16 @@
 /** The managed part of the experiment over and over, so that there is time to look at it in the console. */
-import { readTopology, usableCpus } from "@kvm-governor/linux";
 import { runArm } from "./arm.ts";
-import { castFor } from "./cast.ts";
-import { withFailure } from "./experiment.ts";
+import { onStage, withFailure } from "./experiment.ts";
 import type { ExperimentOptions } from "./experiment.ts";
 import { Manager } from "./manager.ts";
-import { makeSchedule } from "./schedule.ts";
-import { Stage } from "./stage.ts";
 
 /**
  * Until the signal is aborted; then everything is put away.
  * @throws AbortError of the signal; {ManagerError} {LabError} {ToolboxError} nothing stays behind
  */
-export async function watchAtWork(options: ExperimentOptions): Promise<never> {
-  const cpus = usableCpus(readTopology());
-  const parts = castFor(cpus.length);
-  const settleMs = (options.beta + 2) * options.checkPeriodMs;
-  const schedule = makeSchedule(parts, options.seconds, options.seed, settleMs);
-  options.say(
-    `Starting ${parts.length} KVM guests of its own: ${parts.map(({ name }) => name).join(", ")} …`,
-  );
-  const stage = await Stage.set(parts, options.say);
-  try {
-    options.onStage(stage);
-    options.signal.throwIfAborted();
-    return await withFailure(options, async (fail, signal) => {
+export function watchAtWork(options: ExperimentOptions): Promise<never> {
+  return onStage(options, ({ stage, schedule }) =>
+    withFailure(options, async (fail, signal) => {
       const manager = await Manager.start(stage, "governor", options, options.say, fail, signal);
       try {
         for (const line of invitation(manager, stage.scientific.guest.uuid, options.seconds))
@@ -42,10 +28,8 @@ export async function watchAtWork(options: ExperimentOptions): Promise<never> {
       } finally {
         await manager.stop();
       }
-    });
-  } finally {
-    await stage.clear();
-  }
+    }),
+  );
 }
 
 function invitation(manager: Manager, scientific: string, seconds: number): string[] {

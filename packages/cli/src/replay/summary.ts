@@ -3,15 +3,8 @@ import { quantileOf } from "./quantile.ts";
 import type { GuestTally } from "./guest-tally.ts";
 import type { Arm } from "./run.ts";
 
-/** One guest under one policy. Lengths in seconds, CPU in cores, parts of vCPUs from 0 to 1. */
-export interface GuestSummary {
-  uuid: string;
-  name: string;
-  vcpus: number;
-  serviceSeconds: number;
-  scientificSeconds: number;
-  exemptSeconds: number;
-  unreadableSeconds: number;
+/** How steady the lists were, and how quickly load was found out. */
+interface Steadiness {
   moves: number;
   flaps: number;
   unexcusedMoves: number;
@@ -21,6 +14,17 @@ export interface GuestSummary {
   detectionMedianSeconds: number | null;
   detectionMaxSeconds: number | null;
   missed: number;
+}
+
+/** One guest under one policy. Lengths in seconds, CPU in cores, parts of vCPUs from 0 to 1. */
+export interface GuestSummary extends Steadiness {
+  uuid: string;
+  name: string;
+  vcpus: number;
+  serviceSeconds: number;
+  scientificSeconds: number;
+  exemptSeconds: number;
+  unreadableSeconds: number;
   usedPart: number;
   wantedPart: number;
   /** Entitlement, mean over the time. */
@@ -31,7 +35,7 @@ export interface GuestSummary {
 }
 
 /** All guests of a host under one policy. */
-export interface ArmSummary {
+export interface ArmSummary extends Steadiness {
   policy: string;
   preset: string;
   alpha: number;
@@ -40,14 +44,6 @@ export interface ArmSummary {
   coolDownMs: number;
   plans: number;
   guests: number;
-  moves: number;
-  flaps: number;
-  unexcusedMoves: number;
-  loadChanges: number;
-  detected: number;
-  detectionMedianSeconds: number | null;
-  detectionMaxSeconds: number | null;
-  missed: number;
   scientificSeconds: number;
 }
 
