@@ -8,7 +8,8 @@ import { ROOT, findNode } from "./launch.js";
 /** Jest that has written its results but does not end within this time (ms) was kept alive by something a test left. */
 const EXIT_GRACE_MS = 20_000;
 
-/** @typedef {{ passed: number, failed: number, skipped: string[], problems: string[] }} Results `skipped`: full names, with reasons */
+/** @typedef {{ suites: Suite[], problems: string[] }} Run `problems`: what went wrong outside of any suite */
+/** @typedef {{ passed: number, failed: string[], skipped: string[], problems: string[] }} Results full names; `skipped`: with reasons */
 /** @typedef {{ name: string, message: string, status: string, assertionResults: { fullName: string, status: string }[] }} Suite */
 
 /** The arguments that make Node run jest on our ES modules. */
@@ -19,26 +20,50 @@ export const JEST = [
 ];
 
 /**
- * Runs one jest project to its end and returns its results; jest's own report goes to stderr.
+ * Runs one jest project to its end; jest's own report goes to stderr.
  * @param {string} project
  * @param {readonly string[]} args
- * @returns {Promise<Results>}
+ * @returns {Promise<Run>}
  */
 export async function runJest(project, args) {
   const dir = mkdtempSync(path.join(tmpdir(), "kvmgov-jest-"));
   const file = path.join(dir, "results.json");
   try {
     const end = await start(["--selectProjects", project, "--json", `--outputFile=${file}`, ...args], file);
-    if (!existsSync(file)) return failure(`${project}: jest ended without results (${end})`);
-    const results = summarize(JSON.parse(readFileSync(file, "utf8")).testResults);
-    if (end !== "hung") return results;
+    if (!existsSync(file))
+      return { suites: [], problems: [`${project}: jest ended without results (${end})`] };
+    const suites = JSON.parse(readFileSync(file, "utf8")).testResults;
     return {
-      ...results,
-      problems: [...results.problems, `${project}: jest did not end: a test left something open`],
+      suites,
+      problems: end === "hung" ? [`${project}: jest did not end: a test left something open`] : [],
     };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
+}
+
+/**
+ * Runs the files once more that failed, and takes their second results for their first.
+ * @param {Run} first
+ * @param {(files: string[]) => Promise<Run>} run
+ * @returns {Promise<{ run: Run, unsteady: string[] }>} `unsteady`: what failed in the first run and not in the second
+ */
+export async function runFailedAgain(first, run) {
+  const broken = first.suites.filter(({ status }) => status === "failed");
+  if (broken.length === 0) return { run: first, unsteady: [] };
+  const second = await run(broken.map(({ name }) => name));
+  const steady = first.suites.filter(({ status }) => status !== "failed");
+  const still = failures(second.suites);
+  return {
+    run: { suites: [...steady, ...second.suites], problems: [...first.problems, ...second.problems] },
+    unsteady: failures(broken).filter((failure) => !still.includes(failure)),
+  };
+}
+
+/** @param {Suite[]} suites */
+function failures(suites) {
+  const { failed, problems } = summarize(suites);
+  return [...failed, ...problems];
 }
 
 /**
@@ -48,24 +73,19 @@ export async function runJest(project, args) {
  */
 export function summarize(suites) {
   const tests = suites.flatMap((suite) => suite.assertionResults);
-  const count = (/** @type {string} */ status) => tests.filter((test) => test.status === status).length;
+  const names = (/** @type {(status: string) => boolean} */ is) =>
+    tests.filter(({ status }) => is(status)).map(({ fullName }) => fullName);
   const broken = suites.filter(
     (suite) => suite.status === "failed" && !suite.assertionResults.some((test) => test.status === "failed"),
   );
-  const skipped = tests.filter((test) => !["passed", "failed"].includes(test.status));
   return {
-    passed: count("passed"),
-    failed: count("failed"),
-    skipped: skipped.map((test) => test.fullName),
+    passed: names((status) => status === "passed").length,
+    failed: names((status) => status === "failed"),
+    skipped: names((status) => !["passed", "failed"].includes(status)),
     problems: broken.map(
       (suite) => `${path.relative(ROOT, suite.name)}: ${suite.message.trim().split("\n")[0]}`,
     ),
   };
-}
-
-/** @param {string} problem */
-function failure(problem) {
-  return { passed: 0, failed: 0, skipped: [], problems: [problem] };
 }
 
 /**

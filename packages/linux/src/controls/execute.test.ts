@@ -1,10 +1,14 @@
+import { execFile } from "node:child_process";
 import { describe, expect, it } from "@jest/globals";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { executeWrites, readBack, reportOf } from "./execute.ts";
 import { ControlWriteError, KernelIo, type ControlIo } from "./kernel-io.ts";
 import type { Write } from "./write.ts";
+
+const run = promisify(execFile);
 
 const quota = (text: string, target = "vcpu 0"): Write => ({
   op: "file",
@@ -137,5 +141,25 @@ describe("control files of the kernel", () => {
       io.close();
       rmSync(dir, { recursive: true });
     }
+  });
+
+  it("are told by what a program said that refused, not by its exit status", async () => {
+    const write: Write = {
+      ...{ op: "unit", unit: "vm.scope", property: "CPUWeight", value: "idle" },
+      ...{ target: "guest", setting: "weight", key: "/g/cpu.idle", text: "1" },
+    };
+    const told = async (script: string, timeout = 5000): Promise<ControlWriteError> => {
+      const cause = await run("sh", ["-c", script], { timeout }).catch((error: unknown) => error);
+      return new ControlWriteError(write, cause);
+    };
+    const refused = await told("echo 'Failed: Unit vm.scope not found.' >&2; exit 1");
+    expect(refused).toMatchObject({ code: "EUNKNOWN", errno: undefined });
+    expect(refused.message).toMatch(
+      /^writing "1" to \/g\/cpu\.idle: sh -c .*: Failed: Unit vm\.scope not found\.$/,
+    );
+    expect((await told("exit 4")).message).toMatch(/: exit code 4$/);
+    expect((await told("exec sleep 60", 50)).message).toMatch(/: took too long$/);
+    const missing = await run("/no/such/program", []).catch((error: unknown) => error);
+    expect(new ControlWriteError(write, missing)).toMatchObject({ code: "ENOENT", errno: 2 });
   });
 });

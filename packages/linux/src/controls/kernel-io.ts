@@ -1,5 +1,5 @@
 /** Reads and writes control files and affinities. Descriptors stay open: a read is then one system call. */
-import { execFile } from "node:child_process";
+import { execFile, type ExecFileException } from "node:child_process";
 import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
 import { promisify } from "node:util";
 import { formatCpuList } from "@kvm-governor/policy";
@@ -28,11 +28,21 @@ export class ControlWriteError extends Error {
   readonly errno: number | undefined;
   constructor(write: Write, cause: unknown) {
     const { code, errno, message } = cause as NodeJS.ErrnoException;
-    super(`writing ${JSON.stringify(write.text)} to ${write.key}: ${code ?? message}`, { cause });
-    this.code = code ?? "EUNKNOWN";
+    super(`writing ${JSON.stringify(write.text)} to ${write.key}: ${said(cause) ?? code ?? message}`, {
+      cause,
+    });
+    this.code = typeof code === "string" ? code : "EUNKNOWN";
     // Node negates it, a system call of our own does not.
     this.errno = errno === undefined ? undefined : Math.abs(errno);
   }
+}
+
+/** What a program that failed said of it: its `code` is but the exit status, and absent where it was ended for its time. */
+function said(cause: unknown): string | undefined {
+  const { cmd, stderr = "", killed, code } = cause as Partial<ExecFileException> & { stderr?: string };
+  if (cmd === undefined || typeof code === "string") return undefined;
+  const [line = ""] = stderr.trim().split("\n");
+  return `${cmd}: ${killed === true ? "took too long" : line === "" ? `exit code ${code}` : line}`;
 }
 
 /** A cpuset of thousands of CPUs, each named singly, still fits. */

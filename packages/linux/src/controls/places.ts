@@ -1,5 +1,5 @@
 /** Where a guest's settings are: which groups, which threads, and what must be read to decide about them. */
-import { basename, dirname, relative } from "node:path";
+import { basename, dirname, relative, sep } from "node:path";
 import type { GuestCgroups } from "../cgroup/locate.ts";
 import type { Guest } from "../guests/guest.ts";
 import { bandwidthKeys } from "./bandwidth.ts";
@@ -28,7 +28,7 @@ export interface GuestPlaces {
 }
 
 export interface PlacesOptions {
-  /** Whether systemd runs this host (sd_booted(3)): it owns the groups that are named `.scope` and `.service`. */
+  /** Whether systemd runs this host (sd_booted(3)): it owns scopes below its slices. */
   hasSystemd: boolean;
   /** Threads in a group. */
   threadsOf: (dir: string, version: 1 | 2) => readonly number[];
@@ -43,7 +43,10 @@ export function placesOf(guest: Threads, groups: GuestCgroups, options: PlacesOp
     const group = { version: cpuset.version, dir };
     return { target, group, tids: options.threadsOf(dir, cpuset.version) };
   };
-  const unit = cpu?.version === 2 && options.hasSystemd ? unitOf(cpu.guest) : undefined;
+  const unit =
+    cpu?.version === 2 && cpu.guest !== undefined && options.hasSystemd
+      ? scopeAt(relative(cpu.mountPoint, cpu.guest))
+      : undefined;
   const bandwidth = [...(cpu?.vcpus ?? [])].map(
     ([index, dir]) => [index, { version: cpu?.version ?? 1, dir }] as const,
   );
@@ -66,9 +69,17 @@ export function placesOf(guest: Threads, groups: GuestCgroups, options: PlacesOp
   };
 }
 
-function unitOf(dir: string | undefined): string | undefined {
-  const name = dir === undefined ? "" : basename(dir);
-  return /\.(scope|service)$/.test(name) ? name : undefined;
+/**
+ * The unit of the system's own systemd whose group this is. A name alone says nothing: a user's systemd, or one in a container, has units of the
+ * same names (`ssh.service`) below a group that is no slice, and root must not set theirs on the system's. Scopes only: they are
+ * always transient, so that what is set is gone with them; a service keeps it for its next run. Other groups are written to directly.
+ * @param path below the hierarchy's mount point
+ */
+function scopeAt(path: string): string | undefined {
+  const above = dirname(path).split(sep);
+  return path.endsWith(".scope") && above.every((name) => name.endsWith(".slice"))
+    ? basename(path)
+    : undefined;
 }
 
 export const cpusPlaces = (places: GuestPlaces): CpusPlace[] => [

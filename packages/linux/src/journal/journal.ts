@@ -2,8 +2,8 @@
  * The journal of first values: `stateDir/journal`. A value is in it, on the disk, before anything is written over it. Whoever
  * holds the host lock is its only writer.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { readBytesIfThere } from "../proc/read.ts";
 import { NODE_FILES, type FileLayer } from "./file-layer.ts";
 import { JournalEntries, recordOf, type JournalEntry } from "./entries.ts";
 import type { HoldingMark } from "./holding-mark.ts";
@@ -202,7 +202,8 @@ export function readJournalEntries(stateDir: string): JournalEntry[] {
 /** Bytes of a journal, none where there is no file. @throws {JournalError} */
 export function readJournalBytes(stateDir: string): Buffer {
   const file = journalFile(stateDir);
-  return guarded("reading", () => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0)));
+  // Its writer may remove it at any moment, when it has given everything back.
+  return guarded("reading", () => readBytesIfThere(file) ?? Buffer.alloc(0));
 }
 
 function guarded<T>(what: string, action: () => T): T {

@@ -20,6 +20,11 @@ export function readIfThere(path: string): string | undefined {
   return ifThere(() => readFileSync(path, "utf8"));
 }
 
+/** All bytes of a file, or undefined where it is gone. Other errors are thrown. */
+export function readBytesIfThere(path: string): Buffer | undefined {
+  return ifThere(() => readFileSync(path));
+}
+
 /** Names in a directory, or undefined where it is gone. Other errors are thrown. */
 export function listIfThere(path: string): string[] | undefined {
   return ifThere(() => readdirSync(path));
