@@ -5,7 +5,10 @@ import { placesOf } from "./places.ts";
 const MOUNT = "/sys/fs/cgroup";
 const GUEST = { pid: 100, vcpus: [], ioThreads: [], emulatorTids: [100] };
 
-function unitAt(path: string, { version = 2 as 1 | 2, hasSystemd = true } = {}): string | undefined {
+function unitAt(
+  path: string,
+  { version = 2, hasSystemd = true }: { version?: 1 | 2; hasSystemd?: boolean } = {},
+): string | undefined {
   const cpu = {
     version,
     mountPoint: MOUNT,
