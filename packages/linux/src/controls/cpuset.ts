@@ -67,7 +67,16 @@ function oneGroup(change: CpusetChange): Write[] {
   const write: Write = { ...common, op: "file", key: cpusetKey(change.dir), text };
   if (change.to.length > 0) return [write];
   // Emptying a populated group is ENOSPC: its threads wait in the group above.
-  const move = (to: string) => (tid: number) =>
-    ({ ...common, op: "move" as const, key: join(to, "cgroup.threads"), text: String(tid) }) satisfies Write;
-  return [...change.tids.map(move(dirname(change.dir))), write, ...change.tids.map(move(change.dir))];
+  const { dir, tids } = change;
+  const out = tids.map((tid) => threadMove({ ...change, dir: dirname(dir) }, tid));
+  const back = tids.map((tid): Write => ({ ...threadMove(change, tid), back: true }));
+  return [...out, write, ...back];
+}
+
+/** A thread's way into a group. */
+export function threadMove(
+  { dir, target }: Pick<CpusetChange, "dir" | "target">,
+  tid: number,
+): Write & { op: "move" } {
+  return { op: "move", target, setting: "cpus", key: join(dir, "cgroup.threads"), text: String(tid) };
 }

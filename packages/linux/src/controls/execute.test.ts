@@ -4,8 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { cpusetWrites } from "./cpuset.ts";
 import { executeWrites, readBack, reportOf } from "./execute.ts";
 import { ControlWriteError, KernelIo, type ControlIo } from "./kernel-io.ts";
+import { KernelModel, type ModelGroup } from "./testing/kernel-model.ts";
 import type { Write } from "./write.ts";
 
 const run = promisify(execFile);
@@ -64,6 +66,52 @@ describe("making writes", () => {
     );
     expect(results.map(({ error }) => error)).toEqual([undefined, "not written: too late"]);
     expect(io.files.size).toBe(1);
+  });
+
+  describe("that move threads", () => {
+    /** A group with two threads of three that are named, and the writes that make it empty. */
+    function populated(): { model: KernelModel; group: ModelGroup; writes: Write[] } {
+      const model = new KernelModel(2);
+      model.addGroup("/g");
+      const group = model.addGroup("/g/vcpu0", { cpus: [1], tids: [7, 8] });
+      for (const tid of [7, 8]) model.affinity.set(tid, [1]);
+      const change = {
+        version: 2,
+        target: "vcpu 0",
+        dir: "/g/vcpu0",
+        from: [1],
+        to: [],
+        tids: [7, 9, 8],
+      } as const;
+      return { model, group, writes: cpusetWrites([change]) };
+    }
+
+    it("passes over one that has ended", async () => {
+      const { model, group, writes } = populated();
+      const results = await executeWrites(writes, model);
+      expect(results.filter(({ error }) => error !== undefined)).toEqual([]);
+      expect(group).toMatchObject({ cpus: [], tids: [7, 8] });
+    });
+
+    it.each([0, 2, 3])("brings all back where write %i of them is refused, and says which", async (at) => {
+      const { model, group, writes } = populated();
+      const write = model.write.bind(model);
+      model.write = (one) => {
+        if (one === writes[at]) throw Object.assign(new Error("EBUSY"), { code: "EBUSY" });
+        write(one);
+      };
+      const results = await executeWrites(writes, model);
+      expect(results.find(({ write: one }) => one === writes[at])?.code).toBe("EBUSY");
+      expect(group.tids.toSorted()).toEqual([7, 8]);
+      expect(group.cpus).toEqual([1]);
+    });
+
+    it.each([1, 2, 3])("brings all back where writing is forbidden after %i of them", async (allowed) => {
+      const { model, group, writes } = populated();
+      let asked = 0;
+      await executeWrites(writes, model, () => (asked++ < allowed ? undefined : "too late"));
+      expect(group.tids.toSorted()).toEqual([7, 8]);
+    });
   });
 
   it("does not write an affinity that is right already", async () => {

@@ -17,7 +17,8 @@ export interface WriteResult {
 /**
  * Writes in order. After a failure the rest of the same setting is left alone: a quota that was refused must not be followed by
  * the period that belongs to it. Other settings go on; but where one vCPU did not get what it was to get, none loses anything, since
- * the guest would be below what it had and what it was to have.
+ * the guest would be below what it had and what it was to have. A thread that was moved out of its group goes back whatever happens;
+ * one that has ended meanwhile is no failure.
  * @param forbidden why nothing may be written any more; asked before each write, since a process may be frozen between two
  * @param witness told of each write right after it was made or refused
  */
@@ -29,21 +30,27 @@ export async function executeWrites(
 ): Promise<WriteResult[]> {
   const failed = new Set<string>();
   let isShort = false;
+  /** Threads that are out of their group. */
+  const away = new Set<string>();
   const results: WriteResult[] = [];
   for (const write of writes) {
+    const isReturn = write.op === "move" && write.back === true;
+    if (isReturn && !away.has(write.text)) continue;
     const chain = chainOf(write);
     const old = io.read(write.key);
     const result: WriteResult = { write, old: old === undefined ? "" : withoutNewline(old) };
-    const why = forbidden();
+    const why = isReturn ? undefined : forbidden();
     if (why !== undefined) {
       results.push({ ...result, error: `not written: ${why}`, code: "FORBIDDEN" });
       continue;
     }
-    const skipped = failed.has(chain)
-      ? "an earlier write of this setting failed"
-      : isShort && write.takes === true
-        ? "another vCPU did not get what it was to get"
-        : undefined;
+    const skipped = isReturn
+      ? undefined
+      : failed.has(chain)
+        ? "an earlier write of this setting failed"
+        : isShort && write.takes === true
+          ? "another vCPU did not get what it was to get"
+          : undefined;
     if (skipped !== undefined) {
       results.push({ ...result, error: `not written: ${skipped}`, code: "SKIPPED" });
       continue;
@@ -54,6 +61,11 @@ export async function executeWrites(
       failed.add(chain);
       isShort ||= write.setting === "bandwidth" && write.takes !== true;
     });
+    if (write.op === "move" && made.code === "ESRCH") continue;
+    if (made.error === undefined && write.op === "move") {
+      if (isReturn) away.delete(write.text);
+      else away.add(write.text);
+    }
     witness?.(made);
     results.push(made);
   }
@@ -64,8 +76,8 @@ async function attempt(result: WriteResult, io: ControlIo, fail: () => void): Pr
   try {
     await io.write(result.write);
   } catch (error) {
-    fail();
     const { message, code } = error as NodeJS.ErrnoException;
+    if (result.write.op !== "move" || code !== "ESRCH") fail();
     return { ...result, error: message, code: code ?? "EUNKNOWN" };
   }
   return result;

@@ -19,8 +19,8 @@ export type Write = WriteTarget &
   (
     | { op: "file" }
     | { op: "affinity"; tid: number; cpus: readonly number[] }
-    /** Moves a thread to another group (`cgroup.threads`): there is no value to read back. */
-    | { op: "move" }
+    /** Moves a thread to another group (`cgroup.threads`): there is no value to read back. `back`: to where it was taken from. */
+    | { op: "move"; back?: true }
     /** `systemctl set-property --runtime`, where systemd would undo a write to the file. */
     | { op: "unit"; unit: string; property: string; value: string }
   );

@@ -6,7 +6,7 @@ import { basename, dirname } from "node:path";
 import { formatCpuList, parseCpuList } from "@kvm-governor/policy";
 import { bandwidthValues, type BandwidthState } from "../bandwidth.ts";
 import type { ControlIo } from "../kernel-io.ts";
-import { affinityKey, affinityTid, type Write } from "../write.ts";
+import { affinityTid, type Write } from "../write.ts";
 
 export interface ModelGroup {
   bandwidth: BandwidthState;
@@ -139,7 +139,7 @@ export class KernelModel implements ControlIo {
       case "cpuset.cpus":
         return this.#setCpus(dir, group, parseCpuList(write.text), refuse);
       case "cgroup.threads":
-        return this.#move(group, Number(write.text));
+        return this.#move(group, Number(write.text), refuse);
       default:
         refuse("ENOENT");
     }
@@ -214,10 +214,10 @@ export class KernelModel implements ControlIo {
     return own.length === 0 ? above : own;
   }
 
-  #move(to: ModelGroup, tid: number): void {
+  #move(to: ModelGroup, tid: number, refuse: (code: string) => never): void {
+    if (!this.affinity.has(tid)) refuse("ESRCH");
     for (const group of this.groups.values()) group.tids = group.tids.filter((other) => other !== tid);
     to.tids = [...to.tids, tid];
-    if (!this.affinity.has(tid)) throw new Error(`no thread ${affinityKey(tid)}`);
   }
 }
 
