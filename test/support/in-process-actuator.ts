@@ -1,5 +1,5 @@
 /** The whole actuator in this process, without a bus: every plan is handed to it, every report comes back. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import {
@@ -19,7 +19,7 @@ import {
   type Guest,
 } from "@kvm-governor/linux";
 import type { Applied, Plan } from "@kvm-governor/policy";
-import { createLogger, TRACING_OFF, type Tracing } from "@kvm-governor/service-kit";
+import { createLogger, TRACING_OFF, type Logger, type Tracing } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { Actuator } from "../../services/actuator/src/actuator.ts";
 import { limitsSchema } from "../../services/actuator/src/limits/index.ts";
@@ -34,6 +34,10 @@ export interface InProcessOptions {
   limits?: object;
   journalFiles?: FileLayer;
   auditFiles?: FileLayer;
+  /** CPU list of those that are online, in the place of this machine's. */
+  onlineCpus?: string;
+  /** By default silent. */
+  log?: Logger;
   /** By default off. */
   tracing?: Tracing;
   /** Where reports go beside report(). */
@@ -48,6 +52,7 @@ export class InProcessActuator implements AsyncDisposable {
   readonly dir: string;
   /** In memory, as /run is on a host. */
   readonly #runDir = mkdtempSync(path.join("/dev/shm", `kvmgov-in-process-${process.pid}-`));
+  readonly #sysRoot = path.join(this.#runDir, "sys");
   readonly actuator: Actuator;
   readonly audit: AuditLog;
   readonly #io: ControlIo;
@@ -60,6 +65,7 @@ export class InProcessActuator implements AsyncDisposable {
   constructor(options: InProcessOptions) {
     const dir = options.dir ?? scratchDir();
     this.dir = dir;
+    if (options.onlineCpus !== undefined) this.setOnlineCpus(options.onlineCpus);
     const bootId = readBootId();
     this.#io = options.io ?? new KernelIo("write");
     this.#lock = new HostLock(dir);
@@ -73,7 +79,7 @@ export class InProcessActuator implements AsyncDisposable {
       processes: this.#processes,
       context: {
         io: this.#io,
-        roots: KERNEL_ROOTS,
+        roots: options.onlineCpus === undefined ? KERNEL_ROOTS : { ...KERNEL_ROOTS, sysRoot: this.#sysRoot },
         mounts: readCgroupMounts(),
         bootId,
         hasSystemd: false,
@@ -97,8 +103,15 @@ export class InProcessActuator implements AsyncDisposable {
         return options.publish?.(applied) ?? Promise.resolve();
       },
       metrics: createMetrics(new Registry()),
-      log: createLogger("actuator", "silent"),
+      log: options.log ?? createLogger("actuator", "silent"),
     });
+  }
+
+  /** CPUs go off- and online. */
+  setOnlineCpus(cpuList: string): void {
+    const dir = path.join(this.#sysRoot, "devices/system/cpu");
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(path.join(dir, "online"), `${cpuList}\n`);
   }
 
   /** A plan of a new generation; the bytes are what would come over the bus. */

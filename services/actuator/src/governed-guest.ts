@@ -1,12 +1,17 @@
 /** One guest that plans speak about: reads what is there, writes differences, remembers what it wrote. */
 import {
+  affinityKey,
   bandwidthOf,
   boundKeys,
   captureBaseline,
+  cpusPlaces,
+  giveable,
+  inheritedBaselines,
   locateGuest,
   placesOf,
   planWrites,
   ratioOf,
+  readOnlineCpus,
   readValues,
   rebaseOn,
   reportedFile,
@@ -196,7 +201,8 @@ export class GovernedGuest {
     }
     this.#valuesSeen = values.size;
     const { plan, bounds } = this.#limit(wish, places, values);
-    const planned = planWrites({ plan, places, values, baseline: this.#baseline(), limits: limits() });
+    const baseline = this.#baseline(places);
+    const planned = planWrites({ plan, places, values, baseline, limits: limits() });
     return {
       ...planned,
       writes: planned.writes.filter((write) => this.#isSameThread(write)),
@@ -230,12 +236,22 @@ export class GovernedGuest {
     return placesOf(this.#guest, groups, { hasSystemd, threadsOf: threadsOfGroup });
   }
 
-  #baseline(): Values {
+  /** First values, as far as CPUs that went offline since do not keep them from being given back. */
+  #baseline(places: GuestPlaces): Values {
+    const { io, roots } = this.#context;
     const { entry } = this;
     if (entry === undefined) return new Map();
-    const files = [...entry.files.values()].map(({ key, raw }) => [key, withoutNewline(raw)] as const);
-    const threads = [...entry.threads.values()].map(({ tid, cpus }) => [`affinity ${tid}`, cpus] as const);
-    return new Map([...files, ...threads]);
+    const tids = cpusPlaces(places).flatMap((place) => (place.group === undefined ? place.tids : []));
+    const born = inheritedBaselines(tids, entry, { io, procRoot: roots.procRoot });
+    const first = [
+      ...[...entry.files.values()].map(({ raw, ...file }) => ({ ...file, text: withoutNewline(raw) })),
+      ...[...entry.threads.values(), ...born].map(({ tid, cpus }) => ({
+        ...{ key: affinityKey(tid), version: 1 as const, setting: "affinity" as const },
+        text: cpus,
+      })),
+    ];
+    const online = readOnlineCpus(roots.sysRoot);
+    return new Map(first.map((value) => [value.key, giveable(value, online, io)]));
   }
 
   /** A thread id that was used again must not get the affinity of the thread before. */

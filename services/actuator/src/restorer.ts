@@ -1,5 +1,6 @@
 /** Takes guests back to their baseline, one by one, and closes their entries in the journal. */
-import { reportOf, restoreGuest, type GuestRun, type HostLock, type JournalEntry } from "@kvm-governor/linux";
+import { readOnlineCpus, reportOf, restoreGuest } from "@kvm-governor/linux";
+import type { GuestRun, HostLock, JournalEntry } from "@kvm-governor/linux";
 import type { Applied } from "@kvm-governor/policy";
 import { WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
 import type { Reporter } from "./reporter.ts";
@@ -41,7 +42,8 @@ export class Restorer {
     try {
       const problem = lockProblem(this.#lock);
       if (problem !== undefined) throw new WriteForbiddenError(problem);
-      const context = { io, procRoot: roots.procRoot, bootId, audit, reason, ...generation };
+      const onlineCpus = readOnlineCpus(roots.sysRoot);
+      const context = { io, procRoot: roots.procRoot, bootId, onlineCpus, audit, reason, ...generation };
       const restored = await restoreGuest(entry, context);
       if (restored.outcome !== "failed") journal?.close(entry.guest, restored.outcome);
       this.#reporter.restored(restored);

@@ -14,6 +14,8 @@ export interface BaselineValue {
   setting: Setting;
   /** Without the newline. */
   text: string;
+  /** For an affinity, CPUs that are asked for where some of them cannot be had now: the kernel remembers them (since 6.2). */
+  asked?: string;
   /** Systemd unit that owns the group, for a weight. */
   unit?: string;
 }
@@ -67,8 +69,8 @@ function cpusetChange(input: RestoreInput, original: Values, value: BaselineValu
 function affinityWrite(value: BaselineValue): Write[] {
   const tid = affinityTid(value.key);
   if (value.setting !== "affinity" || tid === undefined) return [];
-  const { target, setting, text } = value;
-  return [{ op: "affinity", target, setting, key: affinityKey(tid), text, tid, cpus: parseCpuList(text) }];
+  const { target, setting, text, asked = text } = value;
+  return [{ op: "affinity", target, setting, key: affinityKey(tid), text, tid, cpus: parseCpuList(asked) }];
 }
 
 function bandwidthChange(input: RestoreInput, original: Values, value: BaselineValue): BandwidthChange[] {

@@ -9,8 +9,11 @@ import type { GuestPlaces } from "../controls/places.ts";
 import type { BaselineValue } from "../controls/restore-writes.ts";
 import { weightKeys } from "../controls/weight.ts";
 import { affinityKey, affinityTid, type Setting, type Write } from "../controls/write.ts";
+import { bootTimeUs } from "../native/libc.ts";
+import { USER_HZ } from "../proc/stat.ts";
 import type { JournalEntry } from "./entries.ts";
 import { startTimeOf } from "./host-lock.ts";
+import { inheritedCpus } from "./inherited.ts";
 import type { BaselineRecord, FileBaseline, GuestRun, ThreadBaseline } from "./records.ts";
 
 export interface CaptureContext {
@@ -19,6 +22,8 @@ export interface CaptureContext {
   bootId: string;
   /** Where systemd keeps transient units; default: /run/systemd/transient. */
   systemdRoot?: string;
+  /** CLOCK_BOOTTIME in microseconds. */
+  nowUs?: () => number;
 }
 
 export type NewBaseline = Omit<BaselineRecord, "type" | "version">;
@@ -43,7 +48,9 @@ export function captureBaseline(
       if (known?.files.get(file.key)?.inode !== file.inode) files.set(file.key, file);
     }
     for (const thread of threadsOf(write, places, guest.pid, context)) {
-      if (known?.threads.get(thread.tid)?.startTime !== thread.startTime) threads.set(thread.tid, thread);
+      if (known?.threads.get(thread.tid)?.startTime === thread.startTime) continue;
+      const cpus = known && inheritedCpus(thread, known, context);
+      threads.set(thread.tid, cpus === undefined ? thread : { ...thread, cpus });
     }
   }
   if (files.size === 0 && threads.size === 0) return undefined;
@@ -105,7 +112,11 @@ function threadsOf(
       : write.setting === "cpus"
         ? threadsOfGroup(dirname(write.key), versionOf(write, places))
         : [];
-  return tids.flatMap((tid) => threadBaseline(tid, write.target, pid, context) ?? []);
+  const isOurs = write.op === "affinity";
+  const heldSince = Math.floor((context.nowUs ?? bootTimeUs)() / (1_000_000 / USER_HZ));
+  return tids
+    .flatMap((tid) => threadBaseline(tid, write.target, pid, context) ?? [])
+    .map((thread) => (isOurs ? { ...thread, heldSince } : thread));
 }
 
 /** A thread that ends in the middle has no baseline to go back to. */

@@ -2,6 +2,8 @@
 export { isAbandoned } from "./abandoned.ts";
 export { captureBaseline, type NewBaseline } from "./capture.ts";
 export type { JournalEntry } from "./entries.ts";
+export { inheritedBaselines } from "./inherited.ts";
+export { giveable } from "./online.ts";
 export { HoldingMark } from "./holding-mark.ts";
 export { HostLock, HostLockedError, readLockHolder, startTimeOf, type LockHolder } from "./host-lock.ts";
 export { Journal, journalFile, JournalError, readJournalEntries, type JournalOpening } from "./journal.ts";

@@ -41,6 +41,8 @@ export interface ThreadBaseline {
   target: string;
   /** CPU list. */
   cpus: string;
+  /** When its affinity was first written, in clock ticks after boot: threads that it made since then began with what was written. */
+  heldSince?: number;
 }
 
 export interface BaselineRecord {

@@ -1,7 +1,5 @@
 /** Gives every guest back what it had: after a crash, in place of a frozen actuator, or by hand. Needs no server. */
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { parseCpuList } from "@kvm-governor/policy";
+import { dirname } from "node:path";
 import { AuditLog } from "../audit/log.ts";
 import { locateGuest } from "../cgroup/locate.ts";
 import { KERNEL_ROOTS, readCgroupMounts, type CgroupMounts, type KernelRoots } from "../cgroup/mounts.ts";
@@ -13,6 +11,7 @@ import { cpusPlaces, placesOf, settableKeys, type GuestPlaces } from "../control
 import type { Guest } from "../guests/guest.ts";
 import { readBootId } from "../host/facts.ts";
 import { configuredBaseline } from "./configured.ts";
+import { readOnlineCpus } from "../topology/topology.ts";
 import type { JournalEntry } from "./entries.ts";
 import { entryOf } from "./capture.ts";
 import { HoldingMark } from "./holding-mark.ts";
@@ -66,12 +65,13 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
 }
 
 async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<RestoreReport> {
-  const { procRoot } = options.roots ?? KERNEL_ROOTS;
+  const { procRoot, sysRoot } = options.roots ?? KERNEL_ROOTS;
   const audit = options.audit ?? new AuditLog({ stateDir: options.stateDir, nowMs: Date.now });
   const context: RestoreContext = {
     io,
     procRoot,
     bootId: readBootId(procRoot),
+    onlineCpus: readOnlineCpus(sysRoot),
     audit,
     ...(options.reason !== undefined && { reason: options.reason }),
   };
@@ -137,7 +137,7 @@ function configuredEntry(guest: Guest, context: ConfiguredContext): JournalEntry
   const groups = locateGuest(guest, { ...context.roots, mounts: context.mounts }) ?? {};
   const places = placesOf(guest, groups, { hasSystemd: isSystemdHost(), threadsOf: threadsOfGroup });
   const values = readValues(context.io, new Set([...settableKeys(places), ...parentCpus(places)]));
-  const online = parseCpuList(readFileSync(join(context.roots.sysRoot, "devices/system/cpu/online"), "utf8"));
+  const online = readOnlineCpus(context.roots.sysRoot);
   const baseline = configuredBaseline(guest.configured, places, values, online);
   return entryOf(guest, baseline, { procRoot: context.roots.procRoot, bootId: context.bootId, places });
 }

@@ -26,10 +26,7 @@ export class TopologyError extends Error {
  */
 export function readTopology(sysRoot = "/sys"): CpuTopology[] {
   const cpuDir = join(sysRoot, "devices/system/cpu");
-  const online = readList(join(cpuDir, "online"));
-  if (online === undefined || online.length === 0) {
-    throw new TopologyError(join(cpuDir, "online"), "names no CPU");
-  }
+  const online = readOnlineCpus(sysRoot);
   const isOnline = new Set(online);
   const isolated = new Set(readList(join(cpuDir, "isolated")) ?? []);
   const nodes = readNodes(join(sysRoot, "devices/system/node"));
@@ -49,6 +46,14 @@ export function readTopology(sysRoot = "/sys"): CpuTopology[] {
       ...readCapacity(join(dir, "cpu_capacity")),
     };
   });
+}
+
+/** CPUs that are online, ascending. @throws {TopologyError} */
+export function readOnlineCpus(sysRoot = "/sys"): number[] {
+  const file = join(sysRoot, "devices/system/cpu/online");
+  const online = readList(file);
+  if (online === undefined || online.length === 0) throw new TopologyError(file, "names no CPU");
+  return online;
 }
 
 /** CPUs that guests may use, ascending: online and not taken from the scheduler by `isolcpus=`. */
