@@ -122,7 +122,10 @@ export class Actuator {
     });
   }
 
-  /** One turn: heartbeat, expiry, guests that departed, what could not be restored before. */
+  /**
+   * One turn: heartbeat, expiry, what could not be restored before, guests that departed. What gives guests back comes first, and what
+   * may fail beside it (a disk that is full or read-only) must not keep it from being done: the heartbeat goes on, so nobody else would.
+   */
   turn(): Promise<void> {
     if (this.#stopped) return Promise.resolve();
     this.#beat();
@@ -130,9 +133,9 @@ export class Actuator {
       if (this.#stopped) return;
       this.#lookForGuests();
       this.#guests.refresh();
-      this.#guests.forgetDeparted();
       if (this.#isExpired()) await this.#fire("expired");
       await this.#takeBackByHand();
+      this.#reporter.attempt("departed", () => this.#guests.forgetDeparted());
       this.#deps.context.audit?.release();
     });
   }
@@ -244,7 +247,7 @@ export class Actuator {
 
   async #restoreAll(reason: FireReason, isToTell: boolean): Promise<void> {
     const applied: Applied = { ...this.#emptyReport(this.plan), switchFired: reason };
-    await this.#guests.restoreAll(applied, WHY[reason]);
+    await this.#guests.restoreAll(applied, WHY[reason], reason === "stopped");
     if (isToTell) this.#send(applied);
   }
 

@@ -64,15 +64,24 @@ export class HeldGuests {
     await this.#restoreOthers(plan, applied);
   }
 
-  async restoreAll(applied: Applied, reason: string): Promise<void> {
-    for (const entry of this.#deps.restorer.entries()) await this.#restore(entry, applied, reason);
+  /** @param isUrgent there is no later: what failed a moment ago is tried again, too */
+  async restoreAll(applied: Applied, reason: string, isUrgent: boolean): Promise<void> {
+    const { restorer } = this.#deps;
+    for (const entry of restorer.entries()) {
+      if (isUrgent || restorer.isDue(entry, reason)) await this.#restore(entry, applied, reason);
+    }
   }
 
-  /** Takes back those that an operator wants left alone. @returns how many there were */
+  /** Takes back those that an operator wants left alone. @returns how many were tried */
   async restoreByHand(applied: Applied): Promise<number> {
     const { restorer, finder } = this.#deps;
-    const meant = restorer.entries().filter(({ guest }) => finder.exemption(guest.uuid)?.code === "operator");
-    for (const entry of meant) await this.#restore(entry, applied, "an operator took it back");
+    const reason = "an operator took it back";
+    const meant = restorer
+      .entries()
+      .filter(
+        (entry) => finder.exemption(entry.guest.uuid)?.code === "operator" && restorer.isDue(entry, reason),
+      );
+    for (const entry of meant) await this.#restore(entry, applied, reason);
     return meant.length;
   }
 
@@ -101,7 +110,7 @@ export class HeldGuests {
     applied: Applied,
     mayWrite: () => string | undefined,
   ): Promise<void> {
-    const { finder, reporter, context } = this.#deps;
+    const { finder, reporter, restorer, context } = this.#deps;
     const skip = (code: string, reason: string): void => {
       reporter.skipped(plan, code, reason);
       applied.skipped.push({ guest: plan.uuid, name: plan.name, reason: reason.slice(0, 1024) });
@@ -113,9 +122,11 @@ export class HeldGuests {
       reporter.rebased(found, governed.takeRebased());
       if (isBaseline(plan)) {
         const { entry } = governed;
-        if (entry !== undefined) await this.#restore(entry, applied, "the plan leaves it as it was found");
+        const why = "the plan leaves it as it was found";
+        if (entry !== undefined && restorer.isDue(entry, why)) await this.#restore(entry, applied, why);
         return;
       }
+      restorer.isHeldAgain(found);
       const outcome = await governed.apply(plan, tick, mayWrite);
       applied.verified += outcome.verified;
       applied.writes.push(...outcome.writes);
@@ -147,9 +158,9 @@ export class HeldGuests {
     const planned = new Set(plan.guests.map(({ uuid }) => uuid));
     for (const entry of restorer.entries()) {
       const { uuid } = entry.guest;
-      const exemption = finder.exemption(uuid);
-      if (exemption !== undefined) await this.#restore(entry, applied, exemption.reason);
-      else if (!planned.has(uuid)) await this.#restore(entry, applied, "no plan speaks about it");
+      const why =
+        finder.exemption(uuid)?.reason ?? (planned.has(uuid) ? undefined : "no plan speaks about it");
+      if (why !== undefined && restorer.isDue(entry, why)) await this.#restore(entry, applied, why);
     }
   }
 

@@ -1,7 +1,8 @@
 /** Takes guests back to their baseline, one by one, and closes their entries in the journal. */
 import { readOnlineCpus, reportOf, restoreGuest } from "@kvm-governor/linux";
-import type { GuestRun, HostLock, JournalEntry } from "@kvm-governor/linux";
+import type { GuestRestore, GuestRun, HostLock, JournalEntry } from "@kvm-governor/linux";
 import type { Applied } from "@kvm-governor/policy";
+import { BackOff } from "./back-off.ts";
 import { WriteForbiddenError, type GovernContext } from "./governed-guest.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -14,11 +15,13 @@ export class Restorer {
   readonly #context: GovernContext;
   readonly #lock: HostLock | undefined;
   readonly #reporter: Reporter;
+  readonly #backOff: BackOff;
 
   constructor(context: GovernContext, lock: HostLock | undefined, reporter: Reporter) {
     this.#context = context;
     this.#lock = lock;
     this.#reporter = reporter;
+    this.#backOff = new BackOff(context.nowMs);
   }
 
   /** Guests that are held away from their baseline, or could not be taken back before. */
@@ -30,6 +33,16 @@ export class Restorer {
     return this.#context.journal?.size ?? 0;
   }
 
+  /** Whether it is time to take a guest back: not right after it failed for the same reason. */
+  isDue({ guest }: JournalEntry, reason: string): boolean {
+    return this.#backOff.isDue(runKey(guest), reason);
+  }
+
+  /** A guest is written to once more: that it could not be taken back before is of the past. */
+  isHeldAgain(guest: GuestRun): void {
+    this.#backOff.forget(runKey(guest));
+  }
+
   /**
    * Takes one guest back and adds what was written to the report. Never throws: what failed stays in the journal and is
    * tried again.
@@ -37,31 +50,48 @@ export class Restorer {
    * @returns whether nothing is left to do for it
    */
   async restore(entry: JournalEntry, applied: Applied, reason: string): Promise<boolean> {
-    const { io, roots, bootId, journal, audit } = this.#context;
-    const generation = applied.generation === 0 ? {} : { generation: applied.generation };
+    const { guest } = entry;
     try {
-      const problem = lockProblem(this.#lock);
-      if (problem !== undefined) throw new WriteForbiddenError(problem);
-      const onlineCpus = readOnlineCpus(roots.sysRoot);
-      const context = { io, procRoot: roots.procRoot, bootId, onlineCpus, audit, reason, ...generation };
-      const restored = await restoreGuest(entry, context);
-      if (restored.outcome !== "failed") journal?.close(entry.guest, restored.outcome);
-      this.#reporter.restored(restored);
+      const restored = await this.#restore(entry, applied, reason);
       applied.verified += restored.verified;
-      applied.writes.push(
-        ...restored.writes.map((one) => reportOf(one, entry.guest.uuid, entry.mountPoints)),
-      );
+      applied.writes.push(...restored.writes.map((one) => reportOf(one, guest.uuid, entry.mountPoints)));
+      if (restored.outcome === "failed") this.#backOff.failed(runKey(guest), reason);
+      else this.#close(guest, restored.outcome);
+      this.#reporter.restored(restored);
       return restored.outcome !== "failed";
     } catch (error) {
-      this.#reporter.failure("restore-failed", error, { guest: entry.guest.name });
+      this.#backOff.failed(runKey(guest), reason);
+      this.#reporter.failure("restore-failed", error, { guest: guest.name });
       return false;
     }
   }
 
-  /** Closes the entries of guests that do not run any more. */
+  #restore(entry: JournalEntry, { generation }: Applied, reason: string): Promise<GuestRestore> {
+    const { io, roots, bootId, audit } = this.#context;
+    const problem = lockProblem(this.#lock);
+    if (problem !== undefined) throw new WriteForbiddenError(problem);
+    return restoreGuest(entry, {
+      io,
+      procRoot: roots.procRoot,
+      bootId,
+      onlineCpus: readOnlineCpus(roots.sysRoot),
+      audit,
+      reason,
+      ...(generation !== 0 && { generation }),
+    });
+  }
+
+  /** Closes the entries of guests that do not run any more. A journal that cannot be written keeps them, and it is tried again. */
   forgetDeparted(runs: (guest: GuestRun) => boolean): void {
     for (const { guest } of this.entries()) {
-      if (!runs(guest)) this.#context.journal?.close(guest, "gone");
+      if (!runs(guest)) this.#reporter.attempt("forgetting", () => this.#close(guest, "gone"));
     }
   }
+
+  #close(guest: GuestRun, why: "restored" | "gone"): void {
+    this.#context.journal?.close(guest, why);
+    this.#backOff.forget(runKey(guest));
+  }
 }
+
+const runKey = ({ uuid, pid, startTime }: GuestRun): string => `${uuid} ${pid} ${startTime}`;

@@ -1,0 +1,96 @@
+/** The whole actuator, on processes that pass for guests and a kernel in memory: that it gives everything back, whatever fails beside it. */
+import { expect, it } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
+import { readJournalEntries } from "@kvm-governor/linux";
+import { FailingFiles } from "../../../packages/linux/src/journal/testing/failing-files.ts";
+import { AffinityIo } from "../../../test/support/affinity-io.ts";
+import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
+import { onCpu0, startSleepingGuest } from "../../../test/support/sleeping-guest.ts";
+
+/** Longer than the plan of a test holds, in milliseconds. */
+const TTL_MS = 150;
+
+it("gives guests back when the plan expires, although the journal cannot say that another one has ended", async () => {
+  await using stays = startSleepingGuest(1);
+  await using ends = startSleepingGuest(2);
+  const guests = [stays.guest, ends.guest];
+  const io = new AffinityIo();
+  const files = new FailingFiles();
+  await using bench = new InProcessActuator({ guests: () => guests, io, journalFiles: files });
+  const plan = bench.plan(guests.map(onCpu0));
+  await bench.apply({ ...plan, expiresAtUs: plan.sequence + TTL_MS * 1000 });
+  expect(guests.map(({ pid }) => io.affinity(pid))).toEqual(["0", "0"]);
+  await ends.end();
+  guests.pop();
+  files.fails = () => "EROFS";
+  await sleep(TTL_MS + 20);
+  await bench.actuator.turn();
+  expect(io.affinity(stays.guest.pid)).toBe("0-1");
+  // What the journal could not be told is told when it can be written again.
+  expect(bench.actuator.guestsHeld).toBe(2);
+  files.fails = () => undefined;
+  await sleep(250);
+  await bench.actuator.turn();
+  expect(bench.actuator.guestsHeld).toBe(0);
+  expect(readJournalEntries(bench.dir)).toEqual([]);
+});
+
+it("forgets each guest that has ended, although the journal refuses one", async () => {
+  await using one = startSleepingGuest(1);
+  await using other = startSleepingGuest(2);
+  const guests = [one.guest, other.guest];
+  const files = new FailingFiles();
+  await using bench = new InProcessActuator({
+    guests: () => guests,
+    io: new AffinityIo(),
+    journalFiles: files,
+  });
+  await bench.apply(bench.plan(guests.map(onCpu0)));
+  for (const ended of [one, other]) await ended.end();
+  const first = files.asked.length;
+  files.fails = (_, at) => (at === first ? "EIO" : undefined);
+  await bench.actuator.turn();
+  expect(bench.actuator.guestsHeld).toBe(1);
+  await bench.actuator.turn();
+  expect(bench.actuator.guestsHeld).toBe(0);
+});
+
+it("tries less and less often what it cannot give back, and at once when it stops", async () => {
+  await using sleeper = startSleepingGuest(1);
+  const io = new AffinityIo();
+  await using bench = new InProcessActuator({ guests: () => [sleeper.guest], io });
+  const plan = bench.plan([onCpu0(sleeper.guest)]);
+  await bench.apply({ ...plan, expiresAtUs: plan.sequence + TTL_MS * 1000 });
+  let tries = 0;
+  io.beforeWrite = () => {
+    tries++;
+    throw Object.assign(new Error("EPERM"), { code: "EPERM" });
+  };
+  await sleep(TTL_MS + 20);
+  for (let turns = 0; turns < 10; turns++) await bench.actuator.turn();
+  expect(tries).toBe(1);
+  await sleep(250);
+  for (let turns = 0; turns < 10; turns++) await bench.actuator.turn();
+  expect(tries).toBe(2);
+  expect(await bench.actuator.stop()).toBe(false);
+  expect(tries).toBe(5);
+  io.beforeWrite = () => undefined;
+  expect(await bench.actuator.stop()).toBe(true);
+  expect(io.affinity(sleeper.guest.pid)).toBe("0-1");
+});
+
+it("is content with the CPUs that are online, also where a plan leaves a part as it was found", async () => {
+  await using sleeper = startSleepingGuest(1);
+  const { guest } = sleeper;
+  const io = new AffinityIo();
+  await using bench = new InProcessActuator({ guests: () => [guest], io, onlineCpus: "0-1" });
+  const held = onCpu0(guest);
+  await bench.apply(bench.plan([held]));
+  io.online = [0];
+  bench.setOnlineCpus("0");
+  // There is no emulator thread: the vCPU is all there is to write, and it reads as it can by now.
+  const vcpus = held.vcpus.map(({ index }) => ({ index, bandwidth: "baseline", cpus: "baseline" }) as const);
+  const left = await bench.apply(bench.plan([{ ...held, vcpus, emulatorCpus: [0] }]));
+  expect(left).toMatchObject({ writes: [], skipped: [] });
+  expect(await bench.actuator.stop()).toBe(true);
+});
