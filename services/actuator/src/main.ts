@@ -69,11 +69,10 @@ await runService("actuator", async ({ log, signal, onReload, traces }) => {
   const { tracing } = traces;
   using lock = why === undefined ? new HostLock(config.stateDir) : undefined;
   const audit = lock === undefined ? undefined : openAudit(config, log, metrics);
-  const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootTimeUs());
+  const adoptedUntilUs = lock === undefined ? undefined : adoptableUntil(config, bootId, bootTimeUs());
   if (lock !== undefined && adoptedUntilUs === undefined) {
-    const restorable = () => guests().filter((guest) => exemption(guest) === undefined);
     const reason = "left by an earlier run of the actuator";
-    report(log, await restore({ ...config, guests: restorable, lock, audit, reason }));
+    report(log, await restore({ ...config, guests, lock, audit, reason }));
   }
   const journal = lock === undefined ? undefined : new Journal(config.stateDir, Date.now);
   journal?.attach(new HoldingMark(config.runDir, bootId));

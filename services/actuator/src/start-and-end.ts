@@ -1,8 +1,7 @@
 /** What the actuator finds when it starts, and what it leaves when it ends. */
-import { AuditLog, bootTimeUs, hasGuard, journalFile, readHeartbeat } from "@kvm-governor/linux";
+import { AuditLog, bootTimeUs, hasGuard, isJournalWhole, readHeartbeat } from "@kvm-governor/linux";
 import type { RestoreReport } from "@kvm-governor/linux";
 import type { Logger } from "@kvm-governor/service-kit";
-import { existsSync } from "node:fs";
 import type { Actuator } from "./actuator.ts";
 import type { ActuatorConfig } from "./config.ts";
 import type { ActuatorMetrics } from "./metrics.ts";
@@ -29,11 +28,15 @@ export function openAudit(config: ActuatorConfig, log: Logger, metrics: Actuator
 
 /**
  * Until when guests may stay held that the run before left held on purpose.
- * @returns undefined where it did not, or its plan is void by now: they go back first
+ * @returns undefined where it did not, its plan is void by now, or first values were lost: they go back first
  */
-export function adoptableUntil({ runDir, stateDir }: ActuatorConfig, nowUs: number): number | undefined {
-  const { isLeft = false, expiresAtUs = 0 } = readHeartbeat(runDir) ?? {};
-  return isLeft && expiresAtUs > nowUs && existsSync(journalFile(stateDir)) ? expiresAtUs : undefined;
+export function adoptableUntil(
+  places: Pick<ActuatorConfig, "runDir" | "stateDir">,
+  bootId: string,
+  nowUs: number,
+): number | undefined {
+  const { isLeft = false, expiresAtUs = 0 } = readHeartbeat(places.runDir) ?? {};
+  return isLeft && expiresAtUs > nowUs && isJournalWhole(places, bootId) ? expiresAtUs : undefined;
 }
 
 /** @returns whether all guests are as they are meant to be left */
@@ -64,7 +67,7 @@ export function report(log: Logger, { guests, journal, lost, unknown }: RestoreR
   if (lost) {
     log.error(
       { event: "journal-lost", unknown },
-      "first values were lost: guests go back to their configuration",
+      "first values were lost: guests that are held go back to their configuration",
     );
   }
   for (const { guest, outcome, notes } of guests) {

@@ -71,7 +71,8 @@ function describe(report: RestoreReport): string[] {
     };
     return visible(`${guest.name}: ${what[outcome]}${notes.length === 0 ? "" : ` (${notes.join("; ")})`}`);
   });
-  if (report.lost) lines.push("The journal had been lost: guests were restored from libvirt's definitions.");
+  if (report.lost)
+    lines.push("The journal had been lost: guests that were held were restored from libvirt's definitions.");
   for (const name of report.unknown)
     lines.push(visible(`${name}: its baseline is known to nobody, left as it is`));
   return lines.length === 0 ? ["Nothing to restore: no guest is held."] : lines;

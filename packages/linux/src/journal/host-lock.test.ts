@@ -69,15 +69,31 @@ describe("heartbeat", () => {
 });
 
 describe("holding mark", () => {
+  const web = { uuid: "u-1", pid: 7, startTime: 70 };
+  const db = { uuid: "u-2", pid: 8, startTime: 80 };
+
   it("counts for its own boot only", () => {
     using scratch = new Scratch();
     const mark = new HoldingMark(scratch.dir, "boot-1");
     expect(mark.isSet).toBe(false);
-    mark.set();
-    expect(readFileSync(join(scratch.dir, "holding"), "utf8")).toBe("boot-1\n");
+    mark.update([web]);
+    expect(readFileSync(join(scratch.dir, "holding"), "utf8")).toBe("boot-1\nu-1 7 70\n");
     expect(new HoldingMark(scratch.dir, "boot-1").isSet).toBe(true);
-    expect(new HoldingMark(scratch.dir, "boot-2").isSet).toBe(false);
+    expect(new HoldingMark(scratch.dir, "boot-2")).toMatchObject({ isSet: false, runs: [] });
     mark.clear();
     expect(new HoldingMark(scratch.dir, "boot-1").isSet).toBe(false);
+  });
+
+  it("names the runs that are held, also after a restart of the guest", () => {
+    using scratch = new Scratch();
+    const mark = new HoldingMark(scratch.dir, "boot-1");
+    mark.update([web, db]);
+    const again = new HoldingMark(scratch.dir, "boot-1");
+    expect(again.runs).toEqual([web, db]);
+    expect(again.missingIn([{ ...web, startTime: 71 }, db])).toEqual([web]);
+    again.update([db]);
+    expect(new HoldingMark(scratch.dir, "boot-1").runs).toEqual([db]);
+    again.update([web]);
+    expect(new HoldingMark(scratch.dir, "boot-1").runs).toEqual([web]);
   });
 });

@@ -9,7 +9,7 @@ export { HostLock, HostLockedError, readLockHolder, startTimeOf, type LockHolder
 export { Journal, journalFile, JournalError, readJournalEntries, type JournalOpening } from "./journal.ts";
 export type { GuestRun, JournalDamage } from "./records.ts";
 export { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
-export { restore, type RestoreOptions, type RestoreReport } from "./restore.ts";
+export { isJournalWhole, restore, type RestoreOptions, type RestoreReport } from "./restore.ts";
 export { takeOver, TakeOverError, type TakeOverReport } from "./take-over.ts";
 export * from "./heartbeat.ts";
 export { NODE_FILES, type FileLayer } from "./file-layer.ts";

@@ -2,7 +2,9 @@ import { describe, expect, it } from "@jest/globals";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { HoldingMark } from "./holding-mark.ts";
 import { Journal, journalFile } from "./journal.ts";
+import { FailingFiles } from "./testing/failing-files.ts";
 import { encodeRecord, parseJournal, type BaselineRecord, type GuestRun } from "./records.ts";
 
 const guest = (n: number): GuestRun => ({
@@ -147,5 +149,41 @@ describe("journal", () => {
     expect(() => journal.keep(baseline(1))).toThrow(/journal: appending/);
     expect(journal.entry(guest(1))).toBeUndefined();
     expect(existsSync(journalFile(scratch.dir))).toBe(false);
+  });
+
+  it.each([
+    ["remove", [1, 3]],
+    ["syncDirectory", [3]],
+  ] as const)("keeps the last run where %s of the file fails, and goes on after it", (failing, left) => {
+    using scratch = new Scratch();
+    const files = new FailingFiles();
+    const journal = new Journal(scratch.dir, stamp, files);
+    journal.keep(baseline(1));
+    files.fails = (operation) => (operation === failing ? "EROFS" : undefined);
+    expect(() => journal.close(guest(1), "restored")).toThrow(/journal: removing: EROFS/);
+    expect(journal.size).toBe(1);
+    // An append that fails cuts the file back to where its last whole line ended.
+    files.fails = (operation) => (operation === "sync" ? "EIO" : undefined);
+    expect(() => journal.keep(baseline(2))).toThrow(/journal: appending: EIO/);
+    files.fails = () => undefined;
+    journal.keep(baseline(3));
+    const again = new Journal(scratch.dir, stamp);
+    expect(again.opening.damage).toEqual([]);
+    expect(again.entries().map((entry) => entry.guest)).toEqual(left.map(guest));
+    for (const n of [1, 3]) journal.close(guest(n), "restored");
+    expect(readdirSync(scratch.dir)).toEqual([]);
+  });
+
+  it("keeps the mark in step: the runs that it holds, and those the first values of which were lost", () => {
+    using scratch = new Scratch();
+    const marked = (): number[] =>
+      new HoldingMark(scratch.dir, "boot-1").runs.map(({ pid }) => pid - 100).toSorted();
+    new HoldingMark(scratch.dir, "boot-1").update([guest(7)]);
+    const journal = new Journal(scratch.dir, stamp);
+    journal.attach(new HoldingMark(scratch.dir, "boot-1"));
+    for (const n of [1, 2]) journal.keep(baseline(n));
+    expect(marked()).toEqual([1, 2, 7]);
+    for (const n of [1, 2]) journal.close(guest(n), "restored");
+    expect(marked()).toEqual([7]);
   });
 });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { readBytesIfThere } from "../proc/read.ts";
 import { NODE_FILES, type FileLayer } from "./file-layer.ts";
 import { JournalEntries, recordOf, type JournalEntry } from "./entries.ts";
-import type { HoldingMark } from "./holding-mark.ts";
+import type { HoldingMark, MarkedRun } from "./holding-mark.ts";
 import { encodeRecord, JOURNAL_VERSION, parseJournal } from "./records.ts";
 import type { BaselineRecord, ClosedRecord, GuestRun, JournalDamage } from "./records.ts";
 
@@ -37,6 +37,8 @@ export class Journal {
   readonly #entries: JournalEntries;
   readonly #files: FileLayer;
   #mark: HoldingMark | undefined;
+  /** Runs that are marked as held although their first values were lost: they stay marked until a restore has seen to them. */
+  #lost: readonly MarkedRun[] = [];
   #descriptor: number | undefined;
   #length: number;
   #records: number;
@@ -67,12 +69,13 @@ export class Journal {
   }
 
   /**
-   * Keeps the mark in step: set after the first value is on the disk, cleared before the last one goes, so that a crash in
-   * between never looks like a lost journal.
+   * Keeps the mark in step: a run is named in it after its first value is on the disk, and taken out before that goes, so that a crash
+   * in between never looks like a lost journal.
    */
   attach(mark: HoldingMark): void {
     this.#mark = mark;
-    if (this.#entries.size > 0) mark.set();
+    this.#lost = mark.missingIn(this.#entries.all().map(({ guest }) => guest));
+    this.#tellMark();
   }
 
   entry(guest: GuestRun): JournalEntry | undefined {
@@ -95,7 +98,7 @@ export class Journal {
   keep(record: Omit<BaselineRecord, "type" | "version">): void {
     const whole: BaselineRecord = { type: "baseline", version: JOURNAL_VERSION, ...record };
     this.#append(whole);
-    this.#mark?.set();
+    this.#tellMark();
   }
 
   /**
@@ -106,13 +109,17 @@ export class Journal {
     this.#append({ type: "rebased", version: JOURNAL_VERSION, ...record });
   }
 
-  /** Says that the baseline of a run is no longer needed. Without any left the file is removed. */
+  /**
+   * Says that the baseline of a run is no longer needed. Without any left the file is removed.
+   * @throws {JournalError} the run is still in it
+   */
   close(guest: GuestRun, why: ClosedRecord["why"]): void {
-    if (this.#entries.get(guest) === undefined) return;
+    const entry = this.#entries.get(guest);
+    if (entry === undefined) return;
+    this.#tellMark(entry);
     if (this.#entries.size === 1) {
-      this.#mark?.clear();
-      this.#entries.add({ type: "closed", version: JOURNAL_VERSION, guest, why });
       this.#remove();
+      this.#entries.add({ type: "closed", version: JOURNAL_VERSION, guest, why });
       return;
     }
     this.#append({ type: "closed", version: JOURNAL_VERSION, guest, why });
@@ -123,6 +130,12 @@ export class Journal {
   dispose(): void {
     if (this.#descriptor !== undefined) this.#files.close(this.#descriptor);
     this.#descriptor = undefined;
+  }
+
+  #tellMark(without?: JournalEntry): void {
+    if (this.#mark === undefined) return;
+    const kept = this.#entries.all().flatMap((entry) => (entry === without ? [] : entry.guest));
+    this.#mark.update([...this.#lost, ...kept]);
   }
 
   #append(record: BaselineRecord | ClosedRecord): void {
@@ -149,8 +162,10 @@ export class Journal {
 
   #open(): number {
     if (this.#descriptor !== undefined) return this.#descriptor;
-    const { descriptor } = this.#files.openAppend(this.#file);
+    const { descriptor, length } = this.#files.openAppend(this.#file);
     this.#descriptor = descriptor;
+    // Shorter where removing it was begun and failed in the middle: nothing is there then to be cut back to.
+    this.#length = Math.min(this.#length, length);
     this.#files.syncDirectory(this.#dir);
     return descriptor;
   }

@@ -8,25 +8,26 @@ import { isSystemdHost } from "../cgroup/systemd.ts";
 import { KernelIo, readValues, type ControlIo } from "../controls/kernel-io.ts";
 import { cpusetKey } from "../controls/cpuset.ts";
 import { cpusPlaces, placesOf, settableKeys, type GuestPlaces } from "../controls/places.ts";
-import type { Guest } from "../guests/guest.ts";
+import { isSameRun, type Guest } from "../guests/guest.ts";
 import { readBootId } from "../host/facts.ts";
 import { configuredBaseline } from "./configured.ts";
 import { readOnlineCpus } from "../topology/topology.ts";
-import type { JournalEntry } from "./entries.ts";
+import { JournalEntries, type JournalEntry } from "./entries.ts";
 import { entryOf } from "./capture.ts";
-import { HoldingMark } from "./holding-mark.ts";
+import { HoldingMark, type MarkedRun } from "./holding-mark.ts";
 import { HostLock } from "./host-lock.ts";
-import { Journal, type JournalOpening } from "./journal.ts";
+import { Journal, readJournalBytes, type JournalOpening } from "./journal.ts";
+import { parseJournal } from "./records.ts";
 import { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
 
 export interface RestoreOptions {
   stateDir: string;
-  /** Tells whether a journal was lost; without it that is not noticed. */
+  /** Tells whether a journal was lost, and which guests are held; without it that is not noticed. */
   runDir?: string;
   /** UUID or name of the one guest to restore; absent: all. */
   guest?: string;
   roots?: KernelRoots;
-  /** Running guests: for those the journal of which was lost, their configuration is the baseline. */
+  /** Running guests: for those that are held and the journal of which was lost, their configuration is the baseline. */
   guests?: () => readonly Guest[] | Promise<readonly Guest[]>;
   /** The host lock, where the caller holds it already. */
   lock?: HostLock;
@@ -40,7 +41,7 @@ export interface RestoreReport {
   guests: GuestRestore[];
   /** Damage of the journal, and where it is kept as it was found. */
   journal: JournalOpening;
-  /** The journal had been lost or damaged: guests without a baseline in it were restored from their configuration. */
+  /** The journal had been lost or damaged: guests that are held without a baseline in it were restored from their configuration. */
   lost: boolean;
   /** Guests that stay as they are, because neither journal nor configuration tells their baseline. */
   unknown: string[];
@@ -78,7 +79,8 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
   const mark = options.runDir === undefined ? undefined : new HoldingMark(options.runDir, context.bootId);
   const journal = new Journal(options.stateDir, Date.now);
   const found = journal.entries();
-  const isLost = mark?.isSet === true && (found.length === 0 || journal.opening.damage.length > 0);
+  const held = found.map(({ guest }) => guest);
+  const isLost = mark?.isSet === true && !isWhole(journal.opening.damage.length, held, mark);
   if (!isLost && mark !== undefined) journal.attach(mark);
   const report: RestoreReport = {
     guests: [],
@@ -95,9 +97,12 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
       report.guests.push(restored);
       if (restored.outcome !== "failed") journal.close(entry.guest, restored.outcome);
     }
-    if (isLost) await restoreConfigured(options, context, journal, report, wanted);
-    const isDone = options.guest === undefined && report.guests.every(({ outcome }) => outcome !== "failed");
+    if (isLost) await restoreConfigured(options, context, mark.missingIn(held), report, wanted);
+    const settled = report.guests.flatMap(({ guest, outcome }) => (outcome === "failed" ? [] : guest));
+    const isDone = options.guest === undefined && settled.length === report.guests.length;
     if (isDone) mark?.clear();
+    // What is back must not be taken for held without a journal by who tries again.
+    else if (isLost) mark.update(mark.missingIn(settled));
     return report;
   } finally {
     report.auditFailures = audit.failures;
@@ -106,18 +111,37 @@ async function restoreLocked(options: RestoreOptions, io: KernelIo): Promise<Res
   }
 }
 
+/** Whether a journal holds first values of every run that is marked as held. */
+function isWhole(damages: number, inJournal: readonly MarkedRun[], mark: HoldingMark): boolean {
+  return damages === 0 && inJournal.length > 0 && mark.missingIn(inJournal).length === 0;
+}
+
+/** Whether nobody needs to look for lost first values: what the journal holds is all that is held. @throws {JournalError} */
+export function isJournalWhole(
+  { stateDir, runDir }: { stateDir: string; runDir: string },
+  bootId: string,
+): boolean {
+  const { records, damage } = parseJournal(readJournalBytes(stateDir));
+  const inJournal = new JournalEntries(records).all().map(({ guest }) => guest);
+  return isWhole(damage.length, inJournal, new HoldingMark(runDir, bootId));
+}
+
+/**
+ * Guests that are held and that the journal knows nothing of go back to their configuration. All others are left alone: what
+ * somebody set by hand on a guest that was never held is not ours.
+ * @param lost runs that are held
+ */
 async function restoreConfigured(
   options: RestoreOptions,
   context: RestoreContext,
-  journal: Journal,
+  lost: readonly MarkedRun[],
   report: RestoreReport,
   wanted: (guest: Guest) => boolean,
 ): Promise<void> {
   const roots = options.roots ?? KERNEL_ROOTS;
   const mounts = readCgroupMounts(roots);
-  const done = new Set(report.guests.map(({ guest }) => guest.uuid));
   for (const guest of (await options.guests?.()) ?? []) {
-    if (done.has(guest.uuid) || !wanted(guest) || journal.entry(guest) !== undefined) continue;
+    if (!wanted(guest) || !lost.some((run) => isSameRun(run, guest))) continue;
     const entry = configuredEntry(guest, { roots, mounts, io: context.io, bootId: context.bootId });
     if (entry === undefined) report.unknown.push(guest.name);
     else report.guests.push(await restoreGuest(entry, context));
