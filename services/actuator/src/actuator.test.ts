@@ -94,3 +94,23 @@ it("is content with the CPUs that are online, also where a plan leaves a part as
   expect(left).toMatchObject({ writes: [], skipped: [] });
   expect(await bench.actuator.stop()).toBe(true);
 });
+
+it("writes no more of a plan when it is told to stop in the middle of it, neither to this guest nor to the next", async () => {
+  await using one = startSleepingGuest(1);
+  await using other = startSleepingGuest(2);
+  const [index0] = one.guest.vcpus;
+  // One thread as two vCPUs: two writes.
+  const twice = { ...one.guest, vcpus: [0, 1].map((index) => ({ tid: index0?.tid ?? 0, index })) };
+  const io = new AffinityIo();
+  await using bench = new InProcessActuator({ guests: () => [twice, other.guest], io });
+  let stopped: Promise<boolean> | undefined;
+  io.beforeWrite = () => {
+    stopped ??= bench.actuator.stop();
+  };
+  const vcpus = [0, 1].map((cpu) => ({ index: cpu, bandwidth: "baseline" as const, cpus: [cpu] }));
+  await bench.apply(bench.plan([{ ...onCpu0(twice), vcpus }, onCpu0(other.guest)]));
+  expect(await stopped).toBe(true);
+  expect(io.written.map(({ key, text }) => `${key}: ${text}`)).toEqual(
+    ["0", "0-1"].map((text) => `affinity ${one.guest.pid}: ${text}`),
+  );
+});

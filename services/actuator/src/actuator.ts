@@ -188,6 +188,7 @@ export class Actuator {
 
   /** What keeps writes from being made, asked right before each batch: the process may have been frozen in between. */
   #mayWrite(followed: Followed): string | undefined {
+    if (this.#stopped) return "the actuator stops";
     if (this.#deps.nowUs() >= followed.expiresAtUs) return "the plan expired in the meantime";
     return lockProblem(this.#deps.lock);
   }
@@ -220,7 +221,10 @@ export class Actuator {
     this.#beat(this.#deps.context.journal !== undefined);
     const applied = this.#emptyReport(followed.plan);
     if (!this.#finder.knows(followed.plan)) this.#lookForGuests();
-    await this.#guests.apply(followed.plan, applied, () => this.#mayWrite(followed));
+    await this.#guests.apply(followed.plan, applied, {
+      mayWrite: () => this.#mayWrite(followed),
+      isOver: () => this.#stopped,
+    });
     this.#deps.context.audit?.release();
     tellApplied(followed.span ?? NO_SPAN, applied);
     this.#deps.metrics.latency.observe((this.#deps.nowUs() - applied.sequence) / 1e6);

@@ -18,6 +18,14 @@ export interface HeldGuestsDeps {
   processes: LiveProcesses;
 }
 
+/** What may change while a plan is applied. */
+export interface Say {
+  /** Why nothing may be written any more; asked before each write. */
+  mayWrite: () => string | undefined;
+  /** Whether the rest of the plan does not matter any more. */
+  isOver: () => boolean;
+}
+
 /** Guests of one plan whose writes are spans of their own; a plan that changes more is told by numbers alone for the rest. */
 export const GUEST_SPANS_MAX = 32;
 
@@ -42,20 +50,20 @@ export class HeldGuests {
 
   /**
    * Applies a plan to every guest, and takes back those that it does not speak about, or that it should not.
-   * @param mayWrite why nothing may be written any more
    */
-  apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+  apply(plan: Plan, applied: Applied, say: Say): Promise<void> {
     const { tracing = TRACING_OFF } = this.#deps.context;
     const spec = { name: "apply plan", attributes: { "kvmgov.guests": plan.guests.length } };
-    return tracing.span(spec, () => this.#apply(plan, applied, mayWrite));
+    return tracing.span(spec, () => this.#apply(plan, applied, say));
   }
 
-  async #apply(plan: Plan, applied: Applied, mayWrite: () => string | undefined): Promise<void> {
+  async #apply(plan: Plan, applied: Applied, { mayWrite, isOver }: Say): Promise<void> {
     const { tracing = TRACING_OFF } = this.#deps.context;
     const held = [...this.#governed.values()].reduce((sum, { valuesHeld }) => sum + valuesHeld, 0);
     const tick = { generation: plan.generation, turn: turnOf(this.#ticks++, held), tracing };
     let written = 0;
     for (const guest of inOrder(plan.guests)) {
+      if (isOver()) return;
       const before = applied.writes.length;
       const own = written < GUEST_SPANS_MAX ? tick : { ...tick, tracing: TRACING_OFF };
       await this.#applyGuest(guest, own, applied, mayWrite);
