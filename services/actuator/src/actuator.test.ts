@@ -2,6 +2,8 @@
 import { expect, it } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readJournalEntries } from "@kvm-governor/linux";
+import type { Plan } from "@kvm-governor/policy";
+import { createLogger, type Logger } from "@kvm-governor/service-kit";
 import { FailingFiles } from "../../../packages/linux/src/journal/testing/failing-files.ts";
 import { AffinityIo } from "../../../test/support/affinity-io.ts";
 import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
@@ -113,4 +115,30 @@ it("writes no more of a plan when it is told to stop in the middle of it, neithe
   expect(io.written.map(({ key, text }) => `${key}: ${text}`)).toEqual(
     ["0", "0-1"].map((text) => `affinity ${one.guest.pid}: ${text}`),
   );
+});
+
+it("says a thing of a guest once while it is spoken about, and remembers nothing of those that nobody speaks about", async () => {
+  await using sleeper = startSleepingGuest(1);
+  const said: string[] = [];
+  const hear = (_fields: unknown, text?: unknown): void => void said.push(String(text));
+  const log = {
+    ...createLogger("actuator", "silent"),
+    info: hear,
+    warn: hear,
+    error: hear,
+    debug: () => undefined,
+  };
+  await using bench = new InProcessActuator({ guests: () => [], io: new AffinityIo(), log: log as Logger });
+  const skipped = (): number => said.filter((text) => text.includes("no such guest runs here")).length;
+  const speak = async (guests: Plan["guests"]): Promise<void> => {
+    await bench.apply(bench.plan(guests));
+    await bench.actuator.turn();
+  };
+  const ghost = [onCpu0(sleeper.guest)];
+  await speak(ghost);
+  await speak(ghost);
+  expect(skipped()).toBe(1);
+  await speak([]);
+  await speak(ghost);
+  expect(skipped()).toBe(2);
 });

@@ -135,7 +135,7 @@ export class Actuator {
       this.#guests.refresh();
       if (this.#isExpired()) await this.#fire("expired");
       await this.#takeBackByHand();
-      this.#reporter.attempt("departed", () => this.#guests.forgetDeparted());
+      this.#reporter.attempt("departed", () => this.#guests.forgetDeparted(this.#inbox.followed?.plan));
       this.#deps.context.audit?.release();
     });
   }

@@ -99,17 +99,20 @@ export class HeldGuests {
     for (const [uuid, governed] of this.#governed) {
       const now = finder.get(uuid);
       if (now === undefined || !isSameRun(now, governed.guest)) continue;
-      reporter.attempt(`refresh ${uuid}`, () => governed.refresh(now));
+      reporter.attempt("refresh", () => governed.refresh(now), now);
       reporter.rebased(now, governed.takeRebased());
     }
   }
 
-  forgetDeparted(): void {
-    const { processes, restorer } = this.#deps;
+  /** @param plan the one that is followed: what was said of its guests is not said again, also where they do not run here */
+  forgetDeparted(plan: Plan | undefined): void {
+    const { processes, restorer, reporter, finder } = this.#deps;
     restorer.forgetDeparted((guest) => processes.runs(guest));
     for (const [uuid, { guest }] of this.#governed) if (!processes.runs(guest)) this.#release(uuid);
     const pids = [...this.#governed.values()].map(({ guest }) => guest.pid);
     processes.keepOnly(new Set([...pids, ...restorer.entries().map(({ guest }) => guest.pid)]));
+    const known = new Set([...(plan?.guests ?? []).map(({ uuid }) => uuid), ...this.uuids]);
+    reporter.keepOnly((uuid) => known.has(uuid) || finder.get(uuid) !== undefined);
   }
 
   async #applyGuest(

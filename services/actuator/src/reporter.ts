@@ -11,11 +11,20 @@ const WHAT = { "quota-changed": "quota", "weight-changed": "weight", "cpus-chang
 /** A value in a line for people. Empty is only a `cpuset.cpus` of v2, which stands for the CPUs of the group above. */
 const shown = (value: string): string => (value === "" ? "(empty: those of the group above)" : value);
 
+interface GuestName {
+  uuid: string;
+  name: string;
+}
+
+const fieldsOf = (guest: GuestName | undefined): object =>
+  guest === undefined ? {} : { guest: guest.name, uuid: guest.uuid };
+
 export class Reporter {
   readonly #log: Logger;
   readonly #metrics: ActuatorMetrics;
-  /** Last text that was logged, by what it is about. */
+  /** Last text that was logged, by what it is about; of guests under their UUID. */
   readonly #said = new Map<string, string>();
+  readonly #saidOf = new Map<string, Map<string, string>>();
 
   constructor(log: Logger, metrics: ActuatorMetrics) {
     this.#log = log;
@@ -38,7 +47,7 @@ export class Reporter {
 
   skipped(plan: GuestPlan, code: string, reason: string): void {
     this.#metrics.guestsSkipped.inc({ reason: code });
-    if (!this.#isNew(`skipped ${plan.uuid}`, reason)) return;
+    if (!this.#isNew("skipped", reason, plan)) return;
     const { uuid, name } = plan;
     this.#log.warn(
       { event: "guest-skipped", guest: name, uuid, reason: code },
@@ -47,7 +56,7 @@ export class Reporter {
   }
 
   applied(plan: GuestPlan, outcome: GuestOutcome, isDryRun: boolean): void {
-    this.#said.delete(`skipped ${plan.uuid}`);
+    this.#saidOf.get(plan.uuid)?.delete("skipped");
     for (const { write, error } of outcome.results) {
       const result = error !== undefined ? "failed" : isDryRun ? "dry-run" : "ok";
       this.#metrics.writes.inc({ setting: write.setting, result });
@@ -79,7 +88,7 @@ export class Reporter {
     const fields = { guest: guest.name, uuid: guest.uuid, outcome, notes, writes: writes.length };
     const errors = writes.flatMap(({ error }) => error ?? []);
     const text = [...notes, ...errors].join("; ");
-    if (!this.#isNew(`restored ${guest.uuid}`, `${outcome} ${text}`) && outcome === "failed") return;
+    if (!this.#isNew("restored", `${outcome} ${text}`, guest) && outcome === "failed") return;
     if (outcome === "failed") {
       this.#log.error(
         { event: "restore-failed", ...fields, errors },
@@ -100,30 +109,40 @@ export class Reporter {
     );
   }
 
-  /** Does what may fail without harm to the rest; a failure is said when it begins, and when it is over. */
-  attempt(what: string, action: () => void): void {
+  /**
+   * Does what may fail without harm to the rest; a failure is said when it begins, and when it is over.
+   * @param guest that it is about
+   */
+  attempt(what: string, action: () => void, guest?: GuestName): void {
     try {
       action();
-      this.recovered(`${what}-failed`);
+      this.recovered(`${what}-failed`, guest);
     } catch (error) {
-      this.failure(`${what}-failed`, error);
+      this.failure(`${what}-failed`, error, guest);
     }
   }
 
-  failure(event: string, error: unknown, fields: Record<string, unknown> = {}): void {
+  failure(event: string, error: unknown, guest?: GuestName): void {
     const { message } = error as Error;
-    if (this.#isNew(event, message))
-      this.#log.error({ event, err: error, ...fields }, `${event}: ${message}`);
+    if (!this.#isNew(event, message, guest)) return;
+    const who = guest === undefined ? "" : `guest ${guest.name}: `;
+    this.#log.error({ event, err: error, ...fieldsOf(guest) }, `${who}${event}: ${message}`);
   }
 
-  recovered(event: string): void {
-    if (this.#said.delete(event))
-      this.#log.info({ event: event.replace(/-failed$/, "-works-again") }, "works again");
+  recovered(event: string, guest?: GuestName): void {
+    const said = guest === undefined ? this.#said : this.#saidOf.get(guest.uuid);
+    if (said?.delete(event) === true)
+      this.#log.info({ event: event.replace(/-failed$/, "-works-again"), ...fieldsOf(guest) }, "works again");
   }
 
   /** Everything that was said about a guest may be said again. */
   forget(uuid: string): void {
-    for (const about of this.#said.keys()) if (about.endsWith(` ${uuid}`)) this.#said.delete(about);
+    this.#saidOf.delete(uuid);
+  }
+
+  /** Forgets all guests but those of interest: a host sees any number of them in its time. */
+  keepOnly(isOfInterest: (uuid: string) => boolean): void {
+    for (const uuid of this.#saidOf.keys()) if (!isOfInterest(uuid)) this.#saidOf.delete(uuid);
   }
 
   #problems(plan: GuestPlan, { problems, results }: GuestOutcome): void {
@@ -133,7 +152,7 @@ export class Reporter {
       if (error !== undefined) texts.push(`${write.target}: ${write.setting}: ${error}`);
     }
     const text = texts.join("; ");
-    if (!this.#isNew(`problems ${plan.uuid}`, text) || text === "") return;
+    if (!this.#isNew("problems", text, plan) || text === "") return;
     const { name: guest, uuid } = plan;
     this.#log.warn({ event: "not-applied", guest, uuid, problems: texts }, `guest ${guest}: ${text}`);
   }
@@ -166,7 +185,7 @@ export class Reporter {
 
   #wouldWrite(plan: GuestPlan, { writes }: GuestOutcome): void {
     const lines = writes.map(({ file, old, wanted }) => `${file}: ${shown(old)} -> ${shown(wanted)}`);
-    if (!this.#isNew(`would ${plan.uuid}`, lines.join("\n")) || lines.length === 0) return;
+    if (!this.#isNew("would", lines.join("\n"), plan) || lines.length === 0) return;
     for (const { target, setting, file, old, wanted } of writes) {
       const fields = { guest: plan.name, uuid: plan.uuid, target, setting, file, old, new: wanted };
       this.#log.info(
@@ -176,9 +195,11 @@ export class Reporter {
     }
   }
 
-  #isNew(about: string, text: string): boolean {
-    if (this.#said.get(about) === text) return false;
-    this.#said.set(about, text);
+  #isNew(about: string, text: string, guest?: Pick<GuestName, "uuid">): boolean {
+    const said = guest === undefined ? this.#said : this.#saidOf.get(guest.uuid);
+    if (said?.get(about) === text) return false;
+    if (said !== undefined) said.set(about, text);
+    else if (guest !== undefined) this.#saidOf.set(guest.uuid, new Map([[about, text]]));
     return true;
   }
 }

@@ -61,7 +61,7 @@ export class Restorer {
       return restored.outcome !== "failed";
     } catch (error) {
       this.#backOff.failed(runKey(guest), reason);
-      this.#reporter.failure("restore-failed", error, { guest: guest.name });
+      this.#reporter.failure("restore-failed", error, guest);
       return false;
     }
   }
