@@ -1,6 +1,8 @@
 /** One guest that plans speak about: reads what is there, writes differences, remembers what it wrote. */
+import { dirname } from "node:path";
 import {
   affinityKey,
+  affinityTid,
   bandwidthOf,
   boundKeys,
   captureBaseline,
@@ -99,6 +101,7 @@ type Limited = Planned & { plan: GuestPlan; bounds: readonly Bound[] };
 export class GovernedGuest {
   #guest: Guest;
   #places: GuestPlaces | undefined;
+  readonly #dirs = new Set<string>();
   readonly #context: GovernContext;
   readonly #drift = new DriftWatch();
   #valuesSeen = 0;
@@ -115,13 +118,9 @@ export class GovernedGuest {
     return this.#guest;
   }
 
-  /** Directories of its groups. */
+  /** Directories whose files were read or written for it, also of groups that it is not in any more. */
   get dirs(): string[] {
-    const places = this.#places;
-    if (places === undefined) return [];
-    const cpus = [...places.vcpuCpus.values(), places.emulatorCpus, ...places.ioThreadCpus];
-    const groups = [places.weight, ...places.bandwidth.values(), ...cpus.map((place) => place.group)];
-    return groups.flatMap((group) => group?.dir ?? []);
+    return [...this.#dirs];
   }
 
   /** Values that a tick without changes has to compare, in one turn or several. */
@@ -233,7 +232,11 @@ export class GovernedGuest {
   #locate(): GuestPlaces {
     const { roots, mounts, hasSystemd } = this.#context;
     const groups = locateGuest(this.#guest, { ...roots, mounts, controllers: CONTROLLERS }) ?? {};
-    return placesOf(this.#guest, groups, { hasSystemd, threadsOf: threadsOfGroup });
+    const places = placesOf(this.#guest, groups, { hasSystemd, threadsOf: threadsOfGroup });
+    for (const key of [...settableKeys(places), ...boundKeys(places)]) {
+      if (affinityTid(key) === undefined) this.#dirs.add(dirname(key));
+    }
+    return places;
   }
 
   /** First values, as far as CPUs that went offline since do not keep them from being given back. */
