@@ -36,6 +36,8 @@ export interface InProcessOptions {
   auditFiles?: FileLayer;
   /** CPU list of those that are online, in the place of this machine's. */
   onlineCpus?: string;
+  /** Monotonic time passes by skip() alone. */
+  standsStill?: boolean;
   /** By default silent. */
   log?: Logger;
   /** By default off. */
@@ -61,6 +63,7 @@ export class InProcessActuator implements AsyncDisposable {
   readonly #processes = new LiveProcesses(KERNEL_ROOTS.procRoot);
   #last: Applied | undefined;
   #generation = 0;
+  #skippedMs = 0;
 
   constructor(options: InProcessOptions) {
     const dir = options.dir ?? scratchDir();
@@ -87,14 +90,14 @@ export class InProcessActuator implements AsyncDisposable {
         audit: this.audit,
         limits: () => limits,
         onlineCpus: () => [0, 1],
-        nowMs: () => performance.now(),
+        nowMs: () => (options.standsStill === true ? 0 : performance.now()) + this.#skippedMs,
         onDrift: () => "reassert",
         tracing: options.tracing ?? TRACING_OFF,
       },
       lock: this.#lock,
       runDir: this.#runDir,
       handsOff: () => undefined,
-      nowUs: bootTimeUs,
+      nowUs: () => bootTimeUs() + this.#skippedMs * 1000,
       guests: options.guests,
       exemption: () => undefined,
       planTtlMsMax: () => 600_000,
@@ -105,6 +108,11 @@ export class InProcessActuator implements AsyncDisposable {
       metrics: createMetrics(new Registry()),
       log: options.log ?? createLogger("actuator", "silent"),
     });
+  }
+
+  /** Lets time pass for the actuator. */
+  skip(ms: number): void {
+    this.#skippedMs += ms;
   }
 
   /** CPUs go off- and online. */

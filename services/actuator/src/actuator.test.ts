@@ -1,6 +1,5 @@
 /** The whole actuator, on processes that pass for guests and a kernel in memory: that it gives everything back, whatever fails beside it. */
 import { expect, it } from "@jest/globals";
-import { setTimeout as sleep } from "node:timers/promises";
 import { readJournalEntries } from "@kvm-governor/linux";
 import type { Plan } from "@kvm-governor/policy";
 import { createLogger, type Logger } from "@kvm-governor/service-kit";
@@ -9,8 +8,8 @@ import { AffinityIo } from "../../../test/support/affinity-io.ts";
 import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
 import { onCpu0, startSleepingGuest } from "../../../test/support/sleeping-guest.ts";
 
-/** Longer than the plan of a test holds, in milliseconds. */
-const TTL_MS = 150;
+/** Longer than a plan holds, in milliseconds. */
+const TTL_MS = 61_000;
 
 it("gives guests back when the plan expires, although the journal cannot say that another one has ended", async () => {
   await using stays = startSleepingGuest(1);
@@ -19,19 +18,18 @@ it("gives guests back when the plan expires, although the journal cannot say tha
   const io = new AffinityIo();
   const files = new FailingFiles();
   await using bench = new InProcessActuator({ guests: () => guests, io, journalFiles: files });
-  const plan = bench.plan(guests.map(onCpu0));
-  await bench.apply({ ...plan, expiresAtUs: plan.sequence + TTL_MS * 1000 });
+  await bench.apply(bench.plan(guests.map(onCpu0)));
   expect(guests.map(({ pid }) => io.affinity(pid))).toEqual(["0", "0"]);
   await ends.end();
   guests.pop();
   files.fails = () => "EROFS";
-  await sleep(TTL_MS + 20);
+  bench.skip(TTL_MS);
   await bench.actuator.turn();
   expect(io.affinity(stays.guest.pid)).toBe("0-1");
   // What the journal could not be told is told when it can be written again.
   expect(bench.actuator.guestsHeld).toBe(2);
   files.fails = () => undefined;
-  await sleep(250);
+  bench.skip(250);
   await bench.actuator.turn();
   expect(bench.actuator.guestsHeld).toBe(0);
   expect(readJournalEntries(bench.dir)).toEqual([]);
@@ -60,18 +58,17 @@ it("forgets each guest that has ended, although the journal refuses one", async 
 it("tries less and less often what it cannot give back, and at once when it stops", async () => {
   await using sleeper = startSleepingGuest(1);
   const io = new AffinityIo();
-  await using bench = new InProcessActuator({ guests: () => [sleeper.guest], io });
-  const plan = bench.plan([onCpu0(sleeper.guest)]);
-  await bench.apply({ ...plan, expiresAtUs: plan.sequence + TTL_MS * 1000 });
+  await using bench = new InProcessActuator({ guests: () => [sleeper.guest], io, standsStill: true });
+  await bench.apply(bench.plan([onCpu0(sleeper.guest)]));
   let tries = 0;
   io.beforeWrite = () => {
     tries++;
     throw Object.assign(new Error("EPERM"), { code: "EPERM" });
   };
-  await sleep(TTL_MS + 20);
+  bench.skip(TTL_MS);
   for (let turns = 0; turns < 10; turns++) await bench.actuator.turn();
   expect(tries).toBe(1);
-  await sleep(250);
+  bench.skip(250);
   for (let turns = 0; turns < 10; turns++) await bench.actuator.turn();
   expect(tries).toBe(2);
   expect(await bench.actuator.stop()).toBe(false);
