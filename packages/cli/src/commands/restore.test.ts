@@ -58,7 +58,8 @@ const NOBODY = 65_534;
     const file = path.join(dir, "actuator.yaml");
     writeFileSync(file, `stateDir: ${stateDir}\nlimits: { floorCores: wrong }\n`);
     const env = { KVMGOV_CONFIG: file };
-    expect(restore([], { env })).toEqual({ status: 0, stdout: GONE, stderr: "" });
+    // One guest alone: were it to look where this machine's own baselines are, it would find nothing to do.
+    expect(restore(["--guest", "web-1"], { env })).toEqual({ status: 0, stdout: GONE, stderr: "" });
     const text = `Nothing to restore: no guest is held (baselines: ${stateDir}).\n`;
     expect(restore([], { env })).toEqual({ status: 0, stdout: text, stderr: "" });
     expect(JSON.parse(restore(["--json"], { env }).stdout)).toMatchObject({ restored: true, stateDir });
