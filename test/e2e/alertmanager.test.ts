@@ -45,11 +45,11 @@ const CASES: readonly Case[] = [
     beside: { alertname: "KvmgovDeadMansSwitch", severity: "critical", host: "h2" },
   },
   {
-    name: "a classifier without NATS is told as such, and hosts' alerts with it: others may decide for them",
+    name: "why no classifier works is told in place of that none does",
     rule: 3,
     source: { alertname: "KvmgovBusDown", severity: "critical", job: "kvmgov-classifier", instance: "c1" },
     target: { alertname: "KvmgovClassifierMissing", severity: "critical" },
-    beside: { alertname: "KvmgovDeadMansSwitch", severity: "critical", host: "h1" },
+    beside: { alertname: "KvmgovActuatorFailing", severity: "critical", host: "h1" },
   },
   {
     name: "of two severities the worse is told, for the same guest",
@@ -141,6 +141,14 @@ describeWith(["alertmanager"], "Alertmanager with the deployed file", () => {
     await told(down);
     await new Promise((resolve) => setTimeout(resolve, 3000));
     expect(isTold(silent)).toBe(false);
+  }, 30_000);
+
+  it("tells hosts' alerts while one of several classifiers has no NATS: others decide for them", async () => {
+    await start(waitingASecond);
+    const down = { ...bus, job: "kvmgov-classifier", instance: "c1" };
+    const fired = { ...host, alertname: "KvmgovDeadMansSwitch" };
+    await fire(down, fired);
+    await told(down, fired);
   }, 30_000);
 
   it("tells why nothing is decided anywhere, and nothing else, while no classifier has NATS", async () => {
