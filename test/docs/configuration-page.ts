@@ -1,6 +1,6 @@
 /**
  * The configuration reference: keys, types, bounds and defaults from the zod schemas, what they mean from the comments that stand
- * above the keys in the same source. So each is said in one place; a key without a comment is an error.
+ * above these very keys in the sources. So each is said in one place; a key without a comment is an error.
  */
 import { globSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -11,6 +11,7 @@ import { environmentName } from "../../packages/service-kit/src/index.ts";
 import { actuatorSchema } from "../../services/actuator/src/config.ts";
 import { configSchema as classifierSchema } from "../../services/classifier/src/config.ts";
 import { configSchema as collectorSchema } from "../../services/collector/src/config.ts";
+import { SchemaComments } from "./schema-comments.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COMMON = [
@@ -43,8 +44,11 @@ interface JsonSchema {
 }
 
 export async function configurationPage(): Promise<string> {
-  const services = { collector: collectorSchema, classifier: classifierSchema, actuator: actuatorSchema };
-  const sections = Object.entries(services).map(([name, schema]) => section(name, schema));
+  const sections = [
+    section("collector", collectorSchema, "configSchema"),
+    section("classifier", classifierSchema, "configSchema"),
+    section("actuator", actuatorSchema, "actuatorSchema"),
+  ];
   return format([HEAD, ...sections, RULES, rulesTable()].join("\n"), { parser: "markdown", printWidth: 110 });
 }
 
@@ -54,8 +58,9 @@ const HEAD = `# Configuration
 
 Each service reads a YAML file, which \`KVMGOV_CONFIG\` names, and environment variables, which win over it: the key
 \`checkPeriodMs\` is \`KVMGOV_CHECK_PERIOD_MS\`. An unknown key or a wrong value is an error that names file, line and key, and the
-service does not start. On SIGHUP the classifier reads its settings again, collector and actuator the policy file; what cannot be used changes
-nothing and is logged. \`kvmgov up\` passes its environment on to the services. Traces are configured by the variables of OpenTelemetry
+service does not start. On SIGHUP the classifier reads its settings (thresholds, period, preset) and \`logLevel\` again, the actuator \`limits\`, \`neverTouch\`,
+\`onDrift\`, \`onStop\` and the policy file, the collector the policy file; other keys need a restart. What cannot be used changes nothing, and is told by the
+log and by a metric: \`kvmgov_config_last_reload_successful\` of classifier and actuator, \`kvmgov_collector_policy_file_valid\`. \`kvmgov up\` passes its environment on to the services. Traces are configured by the variables of OpenTelemetry
 (\`OTEL_*\`, environment alone): see [tracing](tracing.md#variables).
 
 CPU amounts are in cores, times end in their unit.
@@ -67,13 +72,19 @@ const RULES = `## Policy file
 that over a rule by name (\`*\` stands for anything). Within a kind the first that matches wins.
 `;
 
-function section(name: string, schema: z.ZodObject): string {
+/** @param root name of the schema in its source */
+function section(name: string, schema: z.ZodObject, root: string): string {
   const files = [
     ...globSync(`services/${name}/src/**/{config,schema,*-config}.ts`, { cwd: ROOT }).toSorted(),
     ...COMMON,
   ];
-  const texts = files.map((file) => readFileSync(`${ROOT}/${file}`, "utf8"));
-  const rows = rowsOf(jsonSchema(schema), "", (key) => describe(name, key, texts));
+  const comments = new SchemaComments(files.map((file) => readFileSync(`${ROOT}/${file}`, "utf8")));
+  const rows = rowsOf(jsonSchema(schema), "", (key) => {
+    const comment = comments.of(root, key.replaceAll("[]", "").split("."));
+    if (comment === undefined)
+      throw new UndescribedKeyError(`${name}: ${key} has no comment above it in its schema`);
+    return comment;
+  });
   return `## ${name}\n\n${table(rows, true)}\n`;
 }
 
@@ -106,7 +117,8 @@ function rowsOf(schema: JsonSchema, prefix: string, meaning: (key: string) => st
   return Object.entries(schema.properties ?? {}).flatMap(([name, field]) => {
     const key = `${prefix}${name}`;
     if (field.properties !== undefined) return rowsOf(field, `${key}.`, meaning);
-    return [{ key, type: typeOf(field), default: defaultOf(key, field), meaning: meaning(key) }];
+    const ofItems = field.items?.properties === undefined ? [] : rowsOf(field.items, `${key}[].`, meaning);
+    return [{ key, type: typeOf(field), default: defaultOf(key, field), meaning: meaning(key) }, ...ofItems];
   });
 }
 
@@ -127,21 +139,6 @@ function typeOf(field: JsonSchema): string {
 function defaultOf(key: string, field: JsonSchema): string {
   if (key in COMPUTED) return COMPUTED[key as keyof typeof COMPUTED];
   return field.default === undefined ? "" : `\`${JSON.stringify(field.default)}\``;
-}
-
-/** The comment above a key, in the first file that has one. */
-function describe(service: string, key: string, texts: readonly string[]): string {
-  const name = key.split(".").at(-1) ?? key;
-  const comment = new RegExp(String.raw`/\*\*((?:(?!\*/)[\s\S])*)\*/\s*(?:const )?${name}\s*[:=]`);
-  for (const text of texts) {
-    const found = comment.exec(text)?.[1];
-    if (found !== undefined)
-      return found
-        .replaceAll(/\s*\n\s*\*\s*/g, " ")
-        .trim()
-        .replace(/\.$/, "");
-  }
-  throw new UndescribedKeyError(`${service}: ${key} has no comment above it in its schema`);
 }
 
 function table(rows: readonly Row[], hasEnvironment: boolean): string {

@@ -45,7 +45,7 @@ export async function familiesOfServices(): Promise<Map<string, Family[]>> {
   const registries = { collector: collector(), classifier: classifier(), actuator: actuator() };
   const families = new Map<string, Family[]>();
   for (const [service, registry] of Object.entries(registries)) {
-    createBusMetrics(registry, none.isUp);
+    createBusMetrics(registry, { isUp: none.isUp, isClassifier: service === "classifier" });
     exposeBuildInfo(registry, { name: service, version: "0" });
     exposeTraces(registry, none.traces);
     families.set(service, await familiesOf(registry));

@@ -21,7 +21,7 @@ const UNITS: readonly (readonly [RegExp, string])[] = [
   [/_bytes(_total)?$/, "bytes"],
   [/_cores$/, "cores"],
   [
-    /_(connected|enabled|up|success|available|valid|scientific|held|state|dry_run|oversubscribed|successful)$/,
+    /_(connected|enabled|up|success|available|valid|scientific|guest_held|state|dry_run|oversubscribed|successful)$/,
     "0 or 1",
   ],
   [/_class$/, "0 or 1"],

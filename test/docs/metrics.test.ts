@@ -11,6 +11,16 @@ describe("docs/metrics.md", () => {
     expect(withoutPadding(await readDeployed("docs/metrics.md"))).toBe(withoutPadding(await metricsPage()));
   });
 
+  it("gives a guest that is held 0 or 1, and how many are held as a count", async () => {
+    const unitOf = async (name: string): Promise<string | undefined> =>
+      withoutPadding(await metricsPage())
+        .split("\n")
+        .find((line) => line.startsWith(`|\`${name}\``))
+        ?.split("|")[4];
+    expect(await unitOf("kvmgov_actuator_guest_held")).toBe("0 or 1");
+    expect(await unitOf("kvmgov_actuator_guests_held")).toBe("count");
+  });
+
   it("has every family that a source names", async () => {
     const named = [...(await familiesOfServices()).values()].flat().map(({ name }) => name);
     const ofSources = await namesInSources();
@@ -55,6 +65,7 @@ async function namesInSources(): Promise<string[]> {
     "packages/service-kit/src/build-info.ts",
     "packages/service-kit/src/bus/metrics.ts",
     "packages/service-kit/src/bus/bus.ts",
+    "packages/service-kit/src/reload-metrics.ts",
     "packages/service-kit/src/tracing/metrics.ts",
     "packages/service-kit/src/pages.ts",
   ];

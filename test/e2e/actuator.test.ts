@@ -333,10 +333,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "actuator on real g
     writeFileSync(config, "neverTouch: 7\n");
     actuator.signal("SIGHUP");
     await actuator.event("reload-failed");
+    expect(await actuator.metric("kvmgov_config_last_reload_successful")).toBe(0);
     expect((await bench.follow({ ...plan, sequence: bootTimeUs() })).skipped).toEqual([]);
     writeFileSync(config, "neverTouch: [tuned]\n");
     actuator.signal("SIGHUP");
     await actuator.event("reloaded");
+    expect(await actuator.metric("kvmgov_config_last_reload_successful")).toBe(1);
     const report = await bench.follow({ ...plan, sequence: bootTimeUs() });
     expect(report.skipped.map(({ name }) => name)).toEqual(["tuned"]);
     expect(kernelState(guests.tuned)).toEqual(untouched["tuned"]);

@@ -31,22 +31,36 @@ const CASES: readonly Case[] = [
     beside: { alertname: "KvmgovPlanStale", severity: "warning", host: "h2" },
   },
   {
-    name: "without NATS all hosts seem silent; guests that could not be put back are told all the same",
+    name: "without any classifier all hosts seem silent; guests that could not be put back are told all the same",
     rule: 1,
-    source: { alertname: "KvmgovBusDown", severity: "critical", instance: "c1" },
+    source: { alertname: "KvmgovClassifierMissing", severity: "critical" },
     target: { alertname: "KvmgovHostDown", severity: "critical", host: "h1" },
     beside: { alertname: "KvmgovActuatorFailing", severity: "critical", host: "h1" },
   },
   {
-    name: "of two severities the worse is told, for the same guest",
+    name: "a host without NATS is the reason for what it misses, and for no other host's alerts",
     rule: 2,
+    source: { alertname: "KvmgovBusDown", severity: "critical", job: "kvmgov-actuator", host: "h1" },
+    target: { alertname: "KvmgovDeadMansSwitch", severity: "critical", host: "h1" },
+    beside: { alertname: "KvmgovDeadMansSwitch", severity: "critical", host: "h2" },
+  },
+  {
+    name: "why no classifier works is told in place of that none does",
+    rule: 3,
+    source: { alertname: "KvmgovBusDown", severity: "critical", job: "kvmgov-classifier", instance: "c1" },
+    target: { alertname: "KvmgovClassifierMissing", severity: "critical" },
+    beside: { alertname: "KvmgovActuatorFailing", severity: "critical", host: "h1" },
+  },
+  {
+    name: "of two severities the worse is told, for the same guest",
+    rule: 4,
     source: { alertname: "KvmgovGuestStealHigh", severity: "critical", host: "h1", uuid: "a" },
     target: { alertname: "KvmgovGuestStealHigh", severity: "warning", host: "h1", uuid: "a" },
     beside: { alertname: "KvmgovGuestStealHigh", severity: "warning", host: "h1", uuid: "b" },
   },
   {
     name: "a service guest that we throttle is told once",
-    rule: 3,
+    rule: 5,
     source: { alertname: "KvmgovServiceGuestThrottled", severity: "warning", host: "h1", uuid: "a" },
     target: { alertname: "KvmgovGuestThrottled", severity: "info", host: "h1", uuid: "a" },
     beside: { alertname: "KvmgovGuestThrottled", severity: "info", host: "h1", uuid: "b" },
@@ -113,6 +127,40 @@ describeWith(["alertmanager"], "Alertmanager with the deployed file", () => {
     },
     30_000,
   );
+
+  const bus = { alertname: "KvmgovBusDown", severity: "critical" };
+  const host = { severity: "critical", host: "h1" };
+
+  it("tells of a host that is silent because it has no NATS, once", async () => {
+    await start(waitingASecond);
+    const [down, silent] = [
+      { ...bus, ...host, job: "kvmgov-collector" },
+      { ...host, alertname: "KvmgovHostDown" },
+    ];
+    await fire(down, silent);
+    await told(down);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect(isTold(silent)).toBe(false);
+  }, 30_000);
+
+  it("tells hosts' alerts while one of several classifiers has no NATS: others decide for them", async () => {
+    await start(waitingASecond);
+    const down = { ...bus, job: "kvmgov-classifier", instance: "c1" };
+    const fired = { ...host, alertname: "KvmgovDeadMansSwitch" };
+    await fire(down, fired);
+    await told(down, fired);
+  }, 30_000);
+
+  it("tells why nothing is decided anywhere, and nothing else, while no classifier has NATS", async () => {
+    await start(waitingASecond);
+    const down = { ...bus, job: "kvmgov-classifier", instance: "c1" };
+    const missing = { alertname: "KvmgovClassifierMissing", severity: "critical" };
+    const fired = { ...host, alertname: "KvmgovDeadMansSwitch" };
+    await fire(down, missing, fired);
+    await told(down);
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    expect([missing, fired].filter(isTold)).toEqual([]);
+  }, 30_000);
 
   const warning = { alertname: "KvmgovDrift", severity: "warning", host: "h1" };
   const critical = { alertname: "KvmgovActuatorFailing", severity: "critical", host: "h1" };

@@ -149,10 +149,14 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "kvmgov beside a ru
   test("restore and resume tell programs what came of it, by the actuator that runs", async () => {
     const stateDir = path.join(upDir, "state");
     const restored = await json("restore", "--guest", busy.uuid, "--state-dir", stateDir);
-    expect(restored).toEqual({ restored: true, by: "actuator", guests: ["busy"] });
-    const resumed = { resumed: true, guest: busy.uuid };
+    expect(restored).toEqual({ restored: true, by: "actuator", guests: ["busy"], stateDir });
+    const resumed = { resumed: true, guest: busy.uuid, stateDir };
     expect(await json("resume", "--guest", busy.uuid, "--state-dir", stateDir)).toEqual(resumed);
-    expect(await json("resume", "--state-dir", stateDir)).toEqual({ resumed: false, guest: null });
+    expect(await json("resume", "--state-dir", stateDir)).toEqual({
+      resumed: false,
+      guest: null,
+      stateDir,
+    });
     const { stdout } = await kvmgov("audit", "--guest", busy.uuid, "--state-dir", stateDir, "--json");
     const records = stdout
       .trimEnd()

@@ -1,7 +1,7 @@
 /** docker-compose.yml and the files that it names: accepted by their own programs, complete, and as closed as promised. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { ensureTools } from "@kvm-governor/lab";
@@ -43,6 +43,8 @@ interface Outcome {
 }
 
 const OWN = ["actuator", "classifier", "collector"] as const;
+/** Where the directory of settings is mounted. */
+const CONFIG_DIR = "/etc/kvm-governor";
 const NEEDS = ["compose", "prometheus", "alertmanager", "servers"] as const;
 
 async function run(set: (typeof NEEDS)[number], name: string, args: string[], env = {}): Promise<Outcome> {
@@ -174,18 +176,39 @@ describeWith(NEEDS, "docker-compose.yml", () => {
       expect({ source, exists: existsSync(source) }).toEqual({ source, exists: true });
   });
 
-  it.each(OWN)("gives the %s only settings that it knows", (name) => {
-    const given = Object.entries(service(name).environment ?? {}).flatMap(([key, value]) =>
-      value === null
-        ? []
-        : [[key, String(value).replace(/^\/etc\/kvm-governor/, `${repository}deploy/config`)] as const],
+  /** What compose gives a service, with its settings in another directory than where they are mounted. */
+  const environmentOf = (name: string, configDir: string): Record<string, string> =>
+    Object.fromEntries(
+      Object.entries(service(name).environment ?? {}).flatMap(([key, value]) =>
+        value === null ? [] : [[key, String(value).replace(CONFIG_DIR, configDir)] as const],
+      ),
     );
-    const known = knownSettings(name, Object.fromEntries(given));
-    const unknown = given
-      .map(([key]) => key)
-      .filter((key) => !known.includes(key) && key !== "KVMGOV_CONFIG");
-    expect(unknown).toEqual([]);
+
+  it.each(OWN)("gives the %s only settings that it knows", (name) => {
+    const given = environmentOf(name, path.join(repository, "deploy/config"));
+    const known = Object.keys(settingsOf(name, given)).map(environmentName);
+    expect(Object.keys(given).filter((key) => !known.includes(key) && key !== "KVMGOV_CONFIG")).toEqual([]);
   });
+
+  it.each([...OWN, "guardian"] as const)(
+    "has the %s read its mounted file, and refuse errors in it",
+    async (name) => {
+      const mounted = (service(name).volumes ?? [])
+        .map(String)
+        .filter((volume) => volume.endsWith(`:${CONFIG_DIR}:ro`));
+      expect(mounted).toHaveLength(1);
+      const copy = await mkdtemp(path.join(dir, "config-"));
+      await cp(path.join(repository, "deploy/config"), copy, { recursive: true });
+      const given = environmentOf(name, copy);
+      const of = name === "guardian" ? "actuator" : name;
+      const file = path.join(copy, `${of}.yaml`);
+      const before = await readFile(file, "utf8");
+      await writeFile(file, `${before}\nwebConfigFile: /planted\n`);
+      expect(settingsOf(of, given)).toMatchObject({ webConfigFile: "/planted" });
+      await writeFile(file, `${before}\nplanted: 1\n`);
+      expect(() => settingsOf(of, given)).toThrow(/planted/);
+    },
+  );
 
   it("has services listen where Prometheus and the classifier look for them", async () => {
     const port = (name: (typeof OWN)[number]): string => {
@@ -207,13 +230,13 @@ describeWith(NEEDS, "docker-compose.yml", () => {
   });
 });
 
-/** Names of the settings that a service takes; reads them too, so that wrong values are refused. */
-function knownSettings(name: (typeof OWN)[number], given: Record<string, string>): string[] {
+/** The settings that a service makes of its environment. @throws {ConfigError} */
+function settingsOf(name: (typeof OWN)[number], given: Record<string, string>): object {
   const env = { ...given, KVMGOV_HOST_ID: "h1" };
-  if (name === "actuator") return Object.keys(loadConfig(actuatorSchema, { env })).map(environmentName);
-  if (name === "collector") return Object.keys(readCollectorConfig(env)).map(environmentName);
+  if (name === "actuator") return loadConfig(actuatorSchema, { env });
+  if (name === "collector") return readCollectorConfig(env);
   const { settings, ...others } = readClassifierConfig(env);
-  return Object.keys({ ...settings, ...others }).map(environmentName);
+  return { ...settings, ...others };
 }
 
 describe("configuration of the servers", () => {

@@ -1,6 +1,7 @@
 /** Has a running actuator take guests back and leave them alone: it holds the host lock, and would hold them again at its next tick. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { putHandsOff, readJournalEntries, type HostLockedError } from "@kvm-governor/linux";
+import { isWanted } from "./text/guest-argument.ts";
 
 /** The actuator was asked, and guests are still held. */
 export class ActuatorSilentError extends Error {
@@ -14,6 +15,8 @@ export interface AskOptions {
   stateDir: string;
   /** Name or UUID of one guest; absent: all. */
   guest?: string | undefined;
+  /** Called with the names of those that are held and wanted; what it throws keeps the actuator from being asked. */
+  beforeAsking?: (held: readonly string[]) => unknown;
   waitMsMax?: number;
 }
 
@@ -23,15 +26,16 @@ export interface AskOptions {
  * @throws {ActuatorSilentError} it does not answer: it is frozen, or could not restore
  */
 export async function askActuator(
-  { stateDir, guest, waitMsMax = WAIT_MS_MAX }: AskOptions,
+  { stateDir, guest, beforeAsking, waitMsMax = WAIT_MS_MAX }: AskOptions,
   locked: HostLockedError,
 ): Promise<string[]> {
   const held = (): string[] =>
     readJournalEntries(stateDir)
       .map((entry) => entry.guest)
-      .filter(({ uuid, name }) => guest === undefined || guest === uuid || guest === name)
+      .filter((entry) => isWanted(entry, guest))
       .map(({ name }) => name);
   const before = held();
+  beforeAsking?.(before);
   putHandsOff(stateDir, guest);
   for (let waited = 0; held().length > 0; waited += POLL_MS) {
     if (waited >= waitMsMax) {

@@ -9,6 +9,7 @@ import type { ReleaseFlags } from "./commands/release.ts";
 import { CREDENTIALS_ACTIONS, type CredentialsAction } from "./credentials/actions.ts";
 import { late } from "./late.ts";
 import { addOperatorCommands } from "./operator-commands.ts";
+import { surviveLostOutput } from "./output.ts";
 import { DEFAULT_PREFIX } from "./release/layout.ts";
 
 const { version } = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
@@ -138,4 +139,7 @@ function finish<Flags>(command: (flags: Flags) => Promise<number>): (flags: Flag
 }
 
 // Who only reads the commands must not run one.
-if (import.meta.main) await program.parseAsync();
+if (import.meta.main) {
+  surviveLostOutput();
+  await program.parseAsync();
+}

@@ -9,7 +9,8 @@ const ENVIRONMENT = {
   KVMGOV_REDIS_URL:
     "Redis server to use; kvmgov up starts one where it is not set. Also KVMGOV_REDIS_PASSWORD",
   KVMGOV_CONFIG: "YAML file with the configuration of the services (docs/configuration.md)",
-  KVMGOV_STATE_DIR: "where baselines are kept, for root /var/lib/kvm-governor",
+  KVMGOV_STATE_DIR:
+    "where baselines are kept; without it as /etc/kvm-governor/actuator.yaml says, else /var/lib/kvm-governor",
   KVMGOV_LIBVIRT_RUN_DIR: "libvirt's status files, /run/libvirt/qemu by default",
 };
 

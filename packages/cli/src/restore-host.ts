@@ -20,13 +20,15 @@ export function restoreHost({
   guest,
   reason,
 }: RestorePlaces): Promise<RestoreReport> {
-  const guests = (): readonly Guest[] => {
-    using watcher = new GuestWatcher({ libvirtRunDir });
-    watcher.refresh();
-    return watcher.inventory.guests;
-  };
+  const guests = (): readonly Guest[] => runningGuests(libvirtRunDir);
   const options = { ...(guest !== undefined && { guest }), ...(reason !== undefined && { reason }) };
   return restore({ stateDir, runDir, guests, ...options });
+}
+
+export function runningGuests(libvirtRunDir: string): readonly Guest[] {
+  using watcher = new GuestWatcher({ libvirtRunDir });
+  watcher.refresh();
+  return watcher.inventory.guests;
 }
 
 /** Whether nothing is left that differs from what was there before us. */

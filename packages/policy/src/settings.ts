@@ -37,6 +37,12 @@ export const settingsSchema = z.strictObject({
 });
 export type Settings = z.infer<typeof settingsSchema>;
 
+/** What is wrong with settings that are each right by themselves; undefined where nothing is. */
+export function settingsConflict({ planTtlMs, checkPeriodMs }: Settings): string | undefined {
+  if (planTtlMs >= 2 * checkPeriodMs) return undefined;
+  return `planTtlMs: ${planTtlMs} is less than two check periods of ${checkPeriodMs} ms: one late sample would end every plan`;
+}
+
 /** Settings of a preset: the defaults, with what is given in their place. */
 export function presetSettings(preset: Settings["preset"], overrides: Partial<Settings> = {}): Settings {
   return settingsSchema.parse({ ...overrides, preset });

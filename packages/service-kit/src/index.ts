@@ -16,6 +16,7 @@ export * from "./log.ts";
 export * from "./page-registry.ts";
 export * from "./pages.ts";
 export * from "./readiness.ts";
+export { createReloadMetrics } from "./reload-metrics.ts";
 export * from "./service.ts";
 export * from "./fast-families.ts";
 export { readTlsFiles, tlsFilesSchema } from "./tls-files.ts";

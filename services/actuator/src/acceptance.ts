@@ -3,8 +3,16 @@ import { ContractError, MESSAGE_BYTES_MAX, type Plan, type PublishedPlan } from 
 import type { Span } from "@kvm-governor/service-kit";
 import { PlanReader } from "./plan-reader.ts";
 
-export type RefusalReason =
-  "oversized" | "malformed" | "wrong-host" | "wrong-boot" | "expired" | "older-generation" | "older-sequence";
+export const REFUSAL_REASONS = [
+  "oversized",
+  "malformed",
+  "wrong-host",
+  "wrong-boot",
+  "expired",
+  "older-generation",
+  "older-sequence",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
 export interface Refusal {
   result: "refused";

@@ -34,7 +34,7 @@ import manifest from "../package.json" with { type: "json" };
 import { Actuator } from "./actuator.ts";
 import { actuatorSchema, type ActuatorConfig } from "./config.ts";
 import { exemptionOf } from "./exemption.ts";
-import { createMetrics, exposeState } from "./metrics.ts";
+import { createMetrics, exposeState, type ActuatorMetrics } from "./metrics.ts";
 import { Operator } from "./operator.ts";
 import { readOnlyReason, runBefore } from "./permission.ts";
 import { runLoop } from "./run-loop.ts";
@@ -150,7 +150,7 @@ await runService("actuator", async ({ log, signal, onReload, traces }) => {
   });
   sayWhere(config.runDir, pages.url, log);
   onReload(() => {
-    config = reload(config, policy, log);
+    config = reload(config, policy, metrics, log);
   });
 
   const notify = systemdNotifier(process.env["NOTIFY_SOCKET"]);
@@ -179,13 +179,23 @@ function sayWhere(runDir: string, url: string, log: Logger): void {
 }
 
 /** Policy, limits and lists can change while it runs; an invalid file keeps the old ones. */
-function reload(config: ActuatorConfig, policy: PolicyFile, log: Logger): ActuatorConfig {
+function reload(
+  config: ActuatorConfig,
+  policy: PolicyFile,
+  metrics: ActuatorMetrics,
+  log: Logger,
+): ActuatorConfig {
   try {
     const { limits, neverTouch, onDrift, onStop } = loadConfig(actuatorSchema, { env: process.env });
     policy.read();
-    log.info({ event: "reloaded" }, "policy and limits were read again");
+    metrics.reloaded(true);
+    log.info(
+      { event: "reloaded" },
+      "policy file, limits, neverTouch, onDrift and onStop read again; other keys need a restart",
+    );
     return { ...config, limits, neverTouch, onDrift, onStop };
   } catch (error) {
+    metrics.reloaded(false);
     log.error(
       { event: "reload-failed", err: error },
       `the old policy and limits stay: ${(error as Error).message}`,

@@ -10,7 +10,7 @@ function goldenRegistry(): Registry {
   const registry = new Registry();
   exposeBuildInfo(registry, { name: "@kvm-governor/actuator", version: "1.2.3" });
   const metrics = createMetrics(registry);
-  createBusMetrics(registry, () => true).backlog.set({ kind: "applied" }, 0);
+  createBusMetrics(registry, { isUp: () => true, isClassifier: false });
   const state = {
     nowUs: () => 1_200_000,
     plan: () => ({ generation: 7, sequence: 1_000_000, expiresAtUs: 11_000_000 }),
@@ -22,7 +22,7 @@ function goldenRegistry(): Registry {
     throw new Error(family, { cause: error });
   });
   metrics.plans.inc({ result: "accepted" });
-  metrics.plansRefused.inc({ reason: "stale" });
+  metrics.plansRefused.inc({ reason: "expired" });
   metrics.planProblems.inc({ kind: "floor", setting: "bandwidth" });
   metrics.writes.inc({ setting: "bandwidth", result: "ok" }, 2);
   metrics.baselineChanges.inc({ setting: "weight" });
@@ -52,6 +52,12 @@ describe("metrics of the actuator", () => {
     expect(await registry.metrics()).not.toContain(UUID);
   });
 
+  it("say nothing of what only classifiers have", async () => {
+    const page = await goldenRegistry().metrics();
+    expect(page).toContain("kvmgov_bus_connected 1\n");
+    expect(page).not.toMatch(/kvmgov_(classifiers|partitions|bus_backlog_messages|bus_set_aside_total)\b/);
+  });
+
   it("begin at 0, so that increase() sees the first event", async () => {
     const registry = new Registry();
     createMetrics(registry);
@@ -59,6 +65,12 @@ describe("metrics of the actuator", () => {
     for (const series of [
       'kvmgov_actuator_drift_total{setting="bandwidth"} 0',
       'kvmgov_actuator_switch_fired_total{reason="expired"} 0',
+      'kvmgov_actuator_switch_fired_total{reason="operator"} 0',
+      'kvmgov_actuator_plans_total{result="refused"} 0',
+      'kvmgov_actuator_plans_refused_total{reason="wrong-boot"} 0',
+      'kvmgov_actuator_restores_total{outcome="gone"} 0',
+      'kvmgov_config_reloads_total{result="refused"} 0',
+      "kvmgov_config_last_reload_successful 1",
       'kvmgov_actuator_writes_total{setting="affinity",result="failed"} 0',
       'kvmgov_actuator_restores_total{outcome="failed"} 0',
       'kvmgov_actuator_guests_skipped_total{reason="failed"} 0',

@@ -1,5 +1,8 @@
-import { labelText, registerFamily } from "@kvm-governor/service-kit";
+import type { GuestRestore } from "@kvm-governor/linux";
+import { switchReason } from "@kvm-governor/policy";
+import { createReloadMetrics, labelText, registerFamily } from "@kvm-governor/service-kit";
 import { Counter, Gauge, Histogram, type Registry } from "prom-client";
+import { REFUSAL_REASONS, type Judgement } from "./acceptance.ts";
 
 export type ActuatorMetrics = ReturnType<typeof createMetrics>;
 
@@ -13,11 +16,16 @@ export interface ActuatorState {
   dryRun: boolean;
 }
 
-/** Values of labels that rules ask for: `increase()` misses the first event of a series that begins with it. */
+/** Values of labels that rules and dashboards ask for: `increase()` misses the first event of a series that begins with it. */
 const SETTINGS = ["bandwidth", "weight", "idle", "cpus", "affinity"];
-const SWITCH_REASONS = ["expired", "stopped"];
-const RESTORE_OUTCOMES = ["restored", "failed"];
+const RESTORE_OUTCOMES = allOf<GuestRestore["outcome"]>({ restored: 0, gone: 0, failed: 0 });
+const PLAN_RESULTS = allOf<Judgement["result"]>({ accepted: 0, repeated: 0, refused: 0 });
 const WRITE_RESULTS = ["ok", "failed"];
+
+/** Every value of a type: one that is left out does not compile. */
+function allOf<Value extends string>(values: Record<Value, 0>): Value[] {
+  return Object.keys(values) as Value[];
+}
 
 /** Gauges that read the actuator's state at each scrape. */
 export function exposeState(
@@ -145,12 +153,15 @@ export function createMetrics(registry: Registry) {
       labelNames: ["outcome"],
       registers,
     }),
+    ...createReloadMetrics(registry),
   };
   for (const setting of SETTINGS) {
     metrics.drift.inc({ setting }, 0);
     for (const result of WRITE_RESULTS) metrics.writes.inc({ setting, result }, 0);
   }
-  for (const reason of SWITCH_REASONS) metrics.switchFired.inc({ reason }, 0);
+  for (const reason of switchReason.options) metrics.switchFired.inc({ reason }, 0);
+  for (const result of PLAN_RESULTS) metrics.plans.inc({ result }, 0);
+  for (const reason of REFUSAL_REASONS) metrics.plansRefused.inc({ reason }, 0);
   for (const outcome of RESTORE_OUTCOMES) metrics.restores.inc({ outcome }, 0);
   metrics.guestsSkipped.inc({ reason: "failed" }, 0);
   return metrics;

@@ -1,5 +1,5 @@
 /** Configuration of the classifier: where NATS and Redis are, and how the fleet is governed. */
-import { settingsSchema } from "@kvm-governor/policy";
+import { settingsConflict, settingsSchema } from "@kvm-governor/policy";
 import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
@@ -51,11 +51,8 @@ export function readConfig(
   const settings = settingsSchema.parse(
     Object.fromEntries(Object.keys(settingsSchema.shape).map((key) => [key, config[key as keyof Settings]])),
   );
-  if (settings.planTtlMs < 2 * settings.checkPeriodMs) {
-    throw new ConfigError(
-      `configuration: planTtlMs: ${settings.planTtlMs} is less than two check periods of ${settings.checkPeriodMs} ms: one late sample would end every plan`,
-    );
-  }
+  const conflict = settingsConflict(settings);
+  if (conflict !== undefined) throw new ConfigError(`configuration: ${conflict}`);
   return {
     ...config,
     settings,

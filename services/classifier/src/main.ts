@@ -172,22 +172,19 @@ function reloadableSettings(
   onReload: (reload: () => void) => void,
 ): () => Settings {
   let { settings } = config;
-  metrics.reloadOk.set(1);
   onReload(() => {
     try {
       const fresh = readConfig(process.env);
       settings = fresh.settings;
       log.level = fresh.logLevel;
-      metrics.reloads.inc({ result: "ok" });
-      metrics.reloadOk.set(1);
+      metrics.reloaded(true);
       log.info(
         { event: "reloaded", settings },
         "settings and log level read again; other keys need a restart",
       );
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      metrics.reloads.inc({ result: "refused" });
-      metrics.reloadOk.set(0);
+      metrics.reloaded(false);
       log.error({ event: "reload-refused", err: error }, `${error.message}; the old settings stay in force`);
     }
   });

@@ -22,14 +22,13 @@ class Fleet {
     exposeBuildInfo(this.registry, { name: "@kvm-governor/classifier", version: "1.2.3" });
     const metrics = createMetrics(this.registry);
     exposeRedisUp(this.registry, () => true);
-    const bus = createBusMetrics(this.registry, () => true);
+    const bus = createBusMetrics(this.registry, { isUp: () => true, isClassifier: true });
     registerGuestMetrics(this.registry, this.#views, createLogger("classifier", "silent"));
     metrics.refused.inc({ kind: "sample", reason: "json" });
     metrics.decisions.inc({ outcome: "decided" }, 2);
     metrics.planPuts.inc({ outcome: "published" });
     metrics.tickSeconds.observe(0.002);
     metrics.readBackSeconds.observe(0.012);
-    metrics.reloadOk.set(1);
     bus.backlog.set({ kind: "sample" }, 0);
     this.#views.announced(hostOf("h1", [0, 0]));
     this.#views.announced(hostOf("h2", [0]));

@@ -1,4 +1,5 @@
 /** Metrics of the classifier itself. Those of guests and hosts: `guest-metrics.ts`. */
+import { createReloadMetrics } from "@kvm-governor/service-kit";
 import { Counter, Gauge, Histogram } from "prom-client";
 import type { Registry } from "prom-client";
 
@@ -48,14 +49,7 @@ export function createMetrics(registry: Registry) {
       buckets: READ_BACK_BUCKETS_S,
       registers,
     }),
-    reloads: counter("kvmgov_config_reloads_total", "Reads of the configuration at SIGHUP, by result", [
-      "result",
-    ]),
-    reloadOk: new Gauge({
-      name: "kvmgov_config_last_reload_successful",
-      help: "0 while the configuration file is not the one in use because it could not be used",
-      registers,
-    }),
+    ...createReloadMetrics(registry),
   };
 }
 

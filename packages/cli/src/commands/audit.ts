@@ -1,7 +1,9 @@
 /** `kvmgov audit`: what was written to the kernel, when, by which plan and why. Needs no server. */
 import { readAudit, type AuditFilter, type AuditRecord } from "@kvm-governor/linux";
+import { hostPlaces } from "../host-places.ts";
+import { printed } from "../output.ts";
 import { visible } from "../supervisor/narrator.ts";
-import { defaultPlaces } from "../supervisor/places.ts";
+import { guestArgument } from "../text/guest-argument.ts";
 
 export interface AuditFlags {
   guest?: string;
@@ -16,22 +18,24 @@ export class AuditArgumentError extends Error {
 }
 
 export async function auditCommand(flags: AuditFlags): Promise<number> {
-  const stateDir = flags.stateDir ?? defaultPlaces(process.env, process.getuid?.() === 0).stateDir;
+  const stateDir = flags.stateDir ?? hostPlaces(process.env).stateDir;
+  const guest = guestArgument(flags.guest);
   const filter: AuditFilter = {
-    ...(flags.guest !== undefined && { guest: flags.guest }),
+    ...(guest !== undefined && { guest }),
     ...(flags.since !== undefined && { sinceMs: sinceMs(flags.since, Date.now()) }),
   };
   let shown = 0;
   let torn = 0;
-  readAudit(stateDir, filter, (records, tornHere) => {
+  for (const { records, torn: tornHere } of readAudit(stateDir, filter)) {
     shown += records.length;
     torn += tornHere;
-    const lines = records.map((record) => (flags.json === true ? JSON.stringify(record) : lineOf(record)));
-    if (lines.length > 0) process.stdout.write(`${lines.join("\n")}\n`);
-  });
+    const isTaken = await printed(
+      records.map((record) => (flags.json === true ? JSON.stringify(record) : lineOf(record))),
+    );
+    if (!isTaken) return 0;
+  }
   if (torn > 0) process.stderr.write(`kvmgov: ${torn} lines were cut short by a crash and are left out\n`);
-  if (shown === 0 && flags.json !== true)
-    process.stdout.write(`Nothing recorded in ${stateDir} that fits.\n`);
+  if (shown === 0 && flags.json !== true) await printed([`Nothing recorded in ${stateDir} that fits.`]);
   return 0;
 }
 

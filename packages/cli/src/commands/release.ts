@@ -1,5 +1,7 @@
 /** `kvmgov install`, `use` and `uninstall`: releases on a host without Docker. */
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { hostPlaces, type HostPlaces } from "../host-places.ts";
 import { DEFAULT_PREFIX, Layout } from "../release/layout.ts";
 import { install, use, type Installed } from "../release/install.ts";
 import { uninstall } from "../release/uninstall.ts";
@@ -29,18 +31,31 @@ export async function useCommand(version: string, flags: ReleaseFlags): Promise<
 }
 
 export async function uninstallCommand(flags: ReleaseFlags & { purge?: boolean }): Promise<number> {
-  const libvirtRunDir = process.env["KVMGOV_LIBVIRT_RUN_DIR"] ?? "/run/libvirt/qemu";
-  const report = await uninstall(layoutOf(flags), { purge: flags.purge === true, libvirtRunDir });
+  const layout = layoutOf(flags);
+  const { libvirtRunDir } = placesOf(layout);
+  const report = await uninstall(layout, { purge: flags.purge === true, libvirtRunDir });
   say(flags.json, report, [
     ...report.removed.map((file) => `removed ${file}`),
-    ...report.kept.map((file) => `kept    ${file} (--purge removes it)`),
+    ...report.kept.map(
+      (file) => `kept    ${file} (${layout.own.includes(file) ? "--purge removes it" : "not made by us"})`,
+    ),
     "Every guest is as it was. Run: systemctl daemon-reload",
   ]);
   return 0;
 }
 
-const layoutOf = ({ prefix = DEFAULT_PREFIX, root = "/" }: ReleaseFlags): Layout =>
-  new Layout({ prefix, root });
+/** @throws {HostPlacesError} the actuator's configuration cannot be used: guests may be held elsewhere than one would look */
+function layoutOf({ prefix = DEFAULT_PREFIX, root = "/" }: ReleaseFlags): Layout {
+  const { stateDir, runDir } = placesOf(new Layout({ prefix, root }));
+  return new Layout({ prefix, root, stateDir, runDir });
+}
+
+/** Below another root the directories of this machine's environment say nothing. */
+function placesOf({ root, configuration }: Layout): HostPlaces {
+  const { KVMGOV_LIBVIRT_RUN_DIR } = process.env;
+  const env = root === "/" ? process.env : { KVMGOV_LIBVIRT_RUN_DIR };
+  return hostPlaces(env, path.join(configuration, "actuator.yaml"));
+}
 
 function told({ version, from, made, removed }: Installed): string[] {
   return [

@@ -1,7 +1,8 @@
 /** `kvmgov resume`: lets the manager go on with guests that `kvmgov restore` took back while it ran. */
 import { releaseHandsOff } from "@kvm-governor/linux";
+import { hostPlaces } from "../host-places.ts";
 import { visible } from "../supervisor/narrator.ts";
-import { defaultPlaces } from "../supervisor/places.ts";
+import { guestArgument } from "../text/guest-argument.ts";
 import { print } from "./asking.ts";
 
 export interface ResumeFlags {
@@ -11,10 +12,13 @@ export interface ResumeFlags {
 }
 
 export async function resumeCommand(flags: ResumeFlags): Promise<number> {
-  const stateDir = flags.stateDir ?? defaultPlaces(process.env, process.getuid?.() === 0).stateDir;
-  const resumed = releaseHandsOff(stateDir, flags.guest);
-  const who = visible(flags.guest ?? "all guests");
-  const text = resumed ? `${who}: plans are applied again` : `${who}: nothing was held back`;
-  print([flags.json === true ? JSON.stringify({ resumed, guest: flags.guest ?? null }) : text]);
+  const stateDir = flags.stateDir ?? hostPlaces(process.env).stateDir;
+  const guest = guestArgument(flags.guest);
+  const resumed = releaseHandsOff(stateDir, guest);
+  const who = visible(guest ?? "all guests");
+  const text = resumed
+    ? `${who}: plans are applied again`
+    : visible(`${who}: nothing was held back (looked in ${stateDir})`);
+  print([flags.json === true ? JSON.stringify({ resumed, guest: guest ?? null, stateDir }) : text]);
   return 0;
 }

@@ -4,22 +4,16 @@ import { Governor } from "../supervisor/governor.ts";
 import type { GovernorOptions } from "../supervisor/governor.ts";
 import { defaultPlaces } from "../supervisor/places.ts";
 import type { ServiceName } from "../supervisor/services.ts";
+import { givenSettings, type SettingsFlags } from "../supervisor/settings.ts";
 import { Teller } from "../supervisor/teller.ts";
 
-export interface UpFlags {
-  preset?: string;
-  period?: string;
-  alpha?: string;
-  beta?: string;
-  policy?: string;
+export interface UpFlags extends SettingsFlags {
   dryRun?: boolean;
   json?: boolean;
 }
 
 /** How long to look for guests before saying that there are none, in milliseconds. */
 const LOOK_FOR_GUESTS_MS = 3000;
-
-const PLAN_TTL_MS = 10_000;
 
 const ports: Record<ServiceName, number> = { collector: 9471, classifier: 9472, actuator: 9473 };
 
@@ -96,6 +90,7 @@ async function options(
   const redisUrl = env["KVMGOV_REDIS_URL"];
   const [natsUser, natsPassword] = [env["KVMGOV_NATS_USER"], env["KVMGOV_NATS_PASSWORD"]];
   const redisPassword = env["KVMGOV_REDIS_PASSWORD"];
+  const { variables, planTtlMs } = givenSettings(flags, env);
   return {
     ...defaultPlaces(env, isRoot),
     ...(natsUrl === undefined
@@ -108,15 +103,8 @@ async function options(
       actuator: await listenAt(ports.actuator, log),
     },
     libvirtRunDir: env["KVMGOV_LIBVIRT_RUN_DIR"] ?? "/run/libvirt/qemu",
-    planTtlMs: Number(env["KVMGOV_PLAN_TTL_MS"] ?? PLAN_TTL_MS),
-    settings: {
-      PRESET: flags.preset,
-      CHECK_PERIOD_MS: flags.period,
-      ALPHA: flags.alpha,
-      BETA: flags.beta,
-      POLICY_FILE: flags.policy,
-      DRY_RUN: flags.dryRun === true || !isRoot ? "true" : undefined,
-    },
+    planTtlMs,
+    settings: { ...variables, DRY_RUN: flags.dryRun === true || !isRoot ? "true" : undefined },
     log,
   };
 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { createHash } from "node:crypto";
 import {
   existsSync,
@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { HostLock, Journal } from "@kvm-governor/linux";
+import { HostLock, Journal, readJournalEntries } from "@kvm-governor/linux";
+import { uninstallCommand } from "../commands/release.ts";
 import { install, use } from "./install.ts";
 import { CONFIGURATION, Layout, UNITS } from "./layout.ts";
 import { readRelease, verifyRelease } from "./release.ts";
@@ -54,8 +55,8 @@ const text = (...parts: string[]): string => readFileSync(path.join(...parts), "
 const all = (): string[] => readdirSync(layout.root, { recursive: true, encoding: "utf8" }).sort();
 
 /** What an actuator keeps of a guest that it holds: here of one that is gone by now. */
-function holdSomething(): void {
-  const journal = new Journal(layout.state, Date.now);
+function holdSomething({ state }: Layout = layout): void {
+  const journal = new Journal(state, Date.now);
   const guest = { uuid: "6f1d3a3c-0a3b-4c39-9d8e-0e6f2b3d8b11", name: "held", pid: 2 ** 30, startTime: 1 };
   journal.keep({ guest, bootId: "some-boot", mountPoints: [], files: [], threads: [] });
   journal.dispose();
@@ -151,6 +152,32 @@ describe("uninstall", () => {
     ).toEqual([]);
     expect((await uninstall(layout, { ...options, purge: true })).kept).toEqual([]);
     expect(all().filter((name) => /governor|kvmgov/.test(name))).toEqual([]);
+  });
+
+  test("puts back what is held where actuator.yaml says, and never removes a directory that it names", async () => {
+    const stateDir = "/data";
+    const elsewhere = new Layout({ ...layout, stateDir });
+    await install(layout, release("1.0.0"));
+    writeFileSync(path.join(layout.configuration, "actuator.yaml"), `stateDir: ${stateDir}\n`);
+    holdSomething(elsewhere);
+    const write = jest.spyOn(process.stdout, "write").mockReturnValue(true);
+    const { root, prefix } = layout;
+    await uninstallCommand({ root, prefix, purge: true });
+    const said = write.mock.calls.map(([text]) => String(text)).join("");
+    write.mockRestore();
+    // The guest is of another boot: gone, and its entry with it.
+    expect(readJournalEntries(elsewhere.state)).toEqual([]);
+    expect(said).toContain(`kept    ${elsewhere.state} (not made by us)`);
+    expect(existsSync(layout.configuration)).toBe(false);
+  });
+
+  test("removes nothing where actuator.yaml cannot be read: guests may be held anywhere", async () => {
+    await install(layout, release("1.0.0"));
+    writeFileSync(path.join(layout.configuration, "actuator.yaml"), "stateDir: [\n");
+    const before = all();
+    const { root, prefix } = layout;
+    await expect(uninstallCommand({ root, prefix })).rejects.toThrow(/actuator\.yaml does not say where/);
+    expect(all()).toEqual(before);
   });
 
   test("removes nothing under a running actuator", async () => {

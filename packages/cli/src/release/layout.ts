@@ -7,7 +7,14 @@ export interface InstallPlaces {
   root: string;
   /** Releases and the link to the one in use. */
   prefix: string;
+  /** Where the actuator keeps its baselines, where that is not the usual place. */
+  stateDir?: string;
+  /** The same of what is gone after a boot. */
+  runDir?: string;
 }
+
+const STATE_DIR = "/var/lib/kvm-governor";
+const RUN_DIR = "/run/kvm-governor";
 
 export const DEFAULT_PREFIX = "/opt/kvm-governor";
 
@@ -28,10 +35,14 @@ export const CONFIGURATION = [
 export class Layout {
   readonly root: string;
   readonly prefix: string;
+  readonly #stateDir: string;
+  readonly #runDir: string;
 
-  constructor({ root, prefix }: InstallPlaces) {
+  constructor({ root, prefix, stateDir = STATE_DIR, runDir = RUN_DIR }: InstallPlaces) {
     this.root = path.resolve(root);
     this.prefix = prefix;
+    this.#stateDir = stateDir;
+    this.#runDir = runDir;
   }
 
   get home(): string {
@@ -68,10 +79,14 @@ export class Layout {
     return this.#in("/etc/kvm-governor");
   }
   get state(): string {
-    return this.#in("/var/lib/kvm-governor");
+    return this.#in(this.#stateDir);
   }
   get run(): string {
-    return this.#in("/run/kvm-governor");
+    return this.#in(this.#runDir);
+  }
+  /** Directories that are ours alone; one that a configuration names may hold anything. */
+  get own(): string[] {
+    return [this.configuration, this.#in(STATE_DIR), this.#in(RUN_DIR)];
   }
 
   #in(absolute: string): string {

@@ -15,7 +15,7 @@ export interface Uninstalled {
 }
 
 /**
- * @param purge removes configuration and state (baselines, audit) as well
+ * @param purge removes configuration and state (baselines, audit) as well, where they lie in directories of ours
  * @throws {ReleaseError} an actuator runs, or a guest could not be put back: nothing was removed
  */
 export async function uninstall(
@@ -28,14 +28,14 @@ export async function uninstall(
     path.join(layout.units, unit),
   ]);
   const own = [...units, layout.command, layout.manPage, layout.home];
-  const data = [layout.configuration, layout.state, layout.run];
+  const data = new Set([...layout.own, layout.state, layout.run]);
   const removed: string[] = [];
-  for (const file of [...own, ...(purge ? data : [])]) {
+  for (const file of [...own, ...(purge ? layout.own : [])]) {
     if (!(await isThere(file))) continue;
     await rm(file, { recursive: true });
     removed.push(file);
   }
-  const kept = await Promise.all(data.map(async (dir) => ((await isEmptyOrGone(dir)) ? [] : [dir])));
+  const kept = await Promise.all([...data].map(async (dir) => ((await isEmptyOrGone(dir)) ? [] : [dir])));
   return { removed, kept: kept.flat() };
 }
 

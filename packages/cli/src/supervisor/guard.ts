@@ -28,6 +28,8 @@ export class Guard {
   #timer: NodeJS.Timeout | undefined;
   /** Only one restore at a time: a second one would find the lock taken. */
   #restoring: Promise<boolean> | undefined;
+  /** What fails, and why, as last said. */
+  readonly #failing = new Map<string, string>();
 
   constructor(options: GuardOptions, tell: (event: LogEvent) => void) {
     this.#options = options;
@@ -39,20 +41,36 @@ export class Guard {
     const { runDir } = this.#options;
     this.#timer = setInterval(() => {
       // Says that somebody would restore: an actuator that is told to leave guests held at its end asks for it.
-      writeGuardMark(runDir, bootTimeUs());
-      const child = actuator();
-      if (child?.running === true && this.#isFrozen(child)) {
-        this.#say("error", "actuator-frozen", "frozen past its plan's time to live: killed");
-        removeHeartbeat(runDir);
-        child.kill("SIGKILL");
-      }
+      this.#tryTo("mark", () => writeGuardMark(runDir, bootTimeUs()));
+      this.#tryTo("look", () => this.#lookAt(actuator()));
     }, WATCH_INTERVAL_MS);
     this.#timer.unref();
   }
 
   stop(): void {
     clearInterval(this.#timer);
-    removeGuardMark(this.#options.runDir);
+    this.#tryTo("end", () => removeGuardMark(this.#options.runDir));
+  }
+
+  #lookAt(actuator: Child | undefined): void {
+    if (actuator?.running !== true || !this.#isFrozen(actuator)) return;
+    this.#say("error", "actuator-frozen", "frozen past its plan's time to live: killed");
+    // Killed first: a heartbeat that cannot be removed must not save it.
+    actuator.kill("SIGKILL");
+    removeHeartbeat(this.#options.runDir);
+  }
+
+  /** A full or broken `/run` must not end the supervisor: what fails is said when it begins, and when it is over. */
+  #tryTo(what: "mark" | "look" | "end", action: () => void): void {
+    try {
+      action();
+      if (this.#failing.delete(what)) this.#say("info", `guard-${what}-works-again`, "the guard works again");
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.#failing.get(what) === message) return;
+      this.#failing.set(what, message);
+      this.#say("error", `guard-${what}-failed`, `the guard goes on, but: ${message}`);
+    }
   }
 
   /** Restores what a dead actuator left. @returns whether every guest is at its baseline */

@@ -1,6 +1,7 @@
 /** Where `kvmgov up` keeps what it needs, for root and for everybody else. */
 import { homedir, tmpdir } from "node:os";
 import path from "node:path";
+import { hostPlaces } from "../host-places.ts";
 
 export interface Places {
   /** Survives a restart: baselines, lists. */
@@ -9,12 +10,12 @@ export interface Places {
   runDir: string;
 }
 
+/** @throws {HostPlacesError} the host's configuration cannot be used */
 export function defaultPlaces(env: NodeJS.ProcessEnv, isRoot: boolean): Places {
   if (isRoot) {
-    return {
-      stateDir: env["KVMGOV_STATE_DIR"] ?? "/var/lib/kvm-governor",
-      runDir: env["KVMGOV_RUN_DIR"] ?? "/run/kvm-governor",
-    };
+    // Where `kvmgov restore` will look.
+    const { stateDir, runDir } = hostPlaces(env);
+    return { stateDir, runDir };
   }
   const state = env["XDG_STATE_HOME"] ?? path.join(homedir(), ".local/state");
   return {

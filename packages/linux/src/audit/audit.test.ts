@@ -1,9 +1,18 @@
 import { describe, expect, it } from "@jest/globals";
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FailingFiles } from "../journal/testing/failing-files.ts";
-import { auditFile, AuditLog, type AuditEntry, type AuditOptions } from "./log.ts";
+import { auditFile } from "./files.ts";
+import { AuditLog, type AuditEntry, type AuditOptions } from "./log.ts";
 import { readAudit } from "./read.ts";
 import type { AuditRecord } from "./records.ts";
 import { witnessOf } from "./witness.ts";
@@ -39,13 +48,12 @@ class Scratch implements Disposable {
     });
   }
 
-  read(filter = {}): { records: AuditRecord[]; torn: number } {
-    const all: { records: AuditRecord[]; torn: number } = { records: [], torn: 0 };
-    readAudit(this.dir, filter, (records, torn) => {
-      all.records.push(...records);
-      all.torn += torn;
-    });
-    return all;
+  read(filter = {}, pieceBytes?: number): { records: AuditRecord[]; torn: number } {
+    const pieces = [...readAudit(this.dir, filter, pieceBytes)];
+    return {
+      records: pieces.flatMap(({ records }) => records),
+      torn: pieces.reduce((sum, { torn }) => sum + torn, 0),
+    };
   }
 
   get values(): string[] {
@@ -109,6 +117,40 @@ describe("the audit", () => {
     // Whoever opens a file that is full puts it aside first.
     scratch.log({ bytesMax: 1, filesMax: 9 }).record(entry("40"));
     expect(scratch.values.slice(-2)).toEqual(["39", "40"]);
+  });
+
+  it("is read alike in pieces of any size, which cut through lines and letters", () => {
+    using scratch = new Scratch();
+    const log = scratch.log();
+    for (const text of ["1", "2", "drei: ä€𝄞"]) log.record(entry(text));
+    appendFileSync(auditFile(scratch.dir), `{"time":"2026`);
+    const whole = scratch.read();
+    expect(whole.records.map((record) => record.new)).toEqual(["1", "2", "drei: ä€𝄞"]);
+    expect(whole.torn).toBe(1);
+    for (const bytes of [1, 2, 3, 7, 100, 1000]) expect(scratch.read({}, bytes)).toEqual(whole);
+  });
+
+  it("is read where a file is larger than any string can be", () => {
+    using scratch = new Scratch();
+    scratch.log().record(entry("1"));
+    // A hole, which takes no place on the disk: a line that is none.
+    truncateSync(auditFile(scratch.dir), 600 * 2 ** 20);
+    appendFileSync(auditFile(scratch.dir), "\n");
+    scratch.log().record(entry("2"));
+    expect(scratch.values).toEqual(["1", "2"]);
+    expect(scratch.read().torn).toBe(1);
+  });
+
+  it("keeps fewer files from the next rotation on, where fewer are wanted", () => {
+    using scratch = new Scratch();
+    const fill = (filesMax: number): void => {
+      const log = scratch.log({ bytesMax: 400, filesMax });
+      for (let at = 0; at < 20; at++) log.record(entry(String(at)));
+    };
+    fill(9);
+    expect(readdirSync(scratch.dir)).toHaveLength(9);
+    fill(2);
+    expect(readdirSync(scratch.dir).toSorted()).toEqual(["audit.1.jsonl", "audit.jsonl"]);
   });
 
   it("never throws on a full disk: counts, says so, and is whole again afterwards", () => {

@@ -3,8 +3,8 @@
  * outlive the process at any moment; the machine's power is another matter: the journal, not the audit, is what restoring rests on.
  */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { NODE_FILES, type FileLayer } from "../journal/file-layer.ts";
+import { auditAges, auditFile } from "./files.ts";
 import { encodeAuditRecord, type AuditRecord } from "./records.ts";
 
 export interface AuditOptions {
@@ -23,10 +23,6 @@ export interface AuditOptions {
 }
 
 export type AuditEntry = Omit<AuditRecord, "time" | "pid">;
-
-/** `audit.jsonl` is the present one, `audit.1.jsonl` the one before it, and so on. */
-export const auditFile = (stateDir: string, age = 0): string =>
-  join(stateDir, age === 0 ? "audit.jsonl" : `audit.${age}.jsonl`);
 
 export class AuditLog {
   readonly #options: AuditOptions;
@@ -113,6 +109,14 @@ export class AuditLog {
       if (existsSync(younger)) this.#files.rename(younger, auditFile(stateDir, age));
     }
     this.#isTorn = false;
+    this.#removeOldest();
+  }
+
+  /** `filesMax` may have been more once. */
+  #removeOldest(): void {
+    const { stateDir, filesMax = Infinity } = this.#options;
+    if (filesMax === Infinity) return;
+    for (const age of auditAges(stateDir)) if (age >= filesMax) this.#files.remove(auditFile(stateDir, age));
   }
 
   #close(): void {

@@ -29,7 +29,9 @@ export class HandsOff {
   }
 
   covers({ uuid, name }: { uuid: string; name: string }): boolean {
-    return this.guests === "all" || this.guests.includes(uuid) || this.guests.includes(name);
+    return (
+      this.guests === "all" || this.guests.some((entry) => entry === name || entry.toLowerCase() === uuid)
+    );
   }
 }
 

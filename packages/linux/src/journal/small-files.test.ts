@@ -43,6 +43,16 @@ describe("what an operator wants left alone", () => {
     expect(readHandsOff(scratch.dir)).toBeUndefined();
   });
 
+  it("takes UUIDs in any case, names to the letter", () => {
+    using scratch = new Scratch();
+    writeFileSync(handsOffFile(scratch.dir), `{"guests":["U-1","Web"]}`);
+    const some = readHandsOff(scratch.dir);
+    expect([some?.covers({ uuid: "u-1", name: "x" }), some?.covers({ uuid: "u-3", name: "web" })]).toEqual([
+      true,
+      false,
+    ]);
+  });
+
   it("is an error where the file cannot be understood", () => {
     using scratch = new Scratch();
     for (const text of ["{", `{"guests":7}`, `{"guests":"all","more":1}`]) {

@@ -84,7 +84,10 @@ export class Bus {
     this.#tracing = options.tracing ?? TRACING_OFF;
     this.plans = new Plans(this.#connection, this.#tracing);
     const connection = this.#connection;
-    const metrics = createBusMetrics(options.registry, () => connection.up);
+    const metrics = createBusMetrics(options.registry, {
+      isUp: () => connection.up,
+      isClassifier: options.manage === true,
+    });
     this.#metrics = metrics;
     this.#streams = options.streams ?? streamSettingsSchema.parse({});
     this.#aside = new SetAside({ connection, metrics, log: options.log, now: () => performance.now() });

@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Guard } from "./guard.ts";
+
+describe("Guard", () => {
+  let dir: string;
+
+  beforeEach(() => {
+    dir = mkdtempSync(path.join(tmpdir(), "kvmgov-guard-"));
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+    rmSync(dir, { recursive: true });
+  });
+
+  it("says once that its mark cannot be written, goes on, and says when it can again", () => {
+    const run = path.join(dir, "run");
+    // No directory can be made where a file is.
+    writeFileSync(run, "");
+    const events: (string | undefined)[] = [];
+    const places = {
+      stateDir: path.join(dir, "state"),
+      runDir: path.join(run, "kvmgov"),
+      libvirtRunDir: dir,
+    };
+    const guard = new Guard({ ...places, silenceMsMax: 1000 }, ({ event }) => events.push(event));
+    let looks = 0;
+    guard.watch(() => {
+      looks++;
+      return undefined;
+    });
+    jest.advanceTimersByTime(1000);
+    expect([looks, events]).toEqual([4, ["guard-mark-failed"]]);
+    rmSync(run);
+    jest.advanceTimersByTime(500);
+    expect([looks, events]).toEqual([6, ["guard-mark-failed", "guard-mark-works-again"]]);
+    guard.stop();
+    expect(existsSync(path.join(run, "kvmgov/guard.alive"))).toBe(false);
+  });
+
+  it("goes on where a heartbeat cannot be read", () => {
+    const events: (string | undefined)[] = [];
+    const runDir = path.join(dir, "run");
+    const places = { stateDir: path.join(dir, "state"), runDir, libvirtRunDir: dir };
+    const guard = new Guard({ ...places, silenceMsMax: 1000 }, ({ event }) => events.push(event));
+    guard.watch(() => {
+      throw new Error("EIO");
+    });
+    jest.advanceTimersByTime(1000);
+    expect(events).toEqual(["guard-look-failed"]);
+    guard.stop();
+  });
+});
