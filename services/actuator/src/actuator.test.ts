@@ -3,7 +3,7 @@ import { expect, it } from "@jest/globals";
 import { readJournalEntries } from "@kvm-governor/linux";
 import type { Plan } from "@kvm-governor/policy";
 import { createLogger, type Logger } from "@kvm-governor/service-kit";
-import { FailingFiles } from "../../../packages/linux/src/journal/testing/failing-files.ts";
+import { FailingFiles } from "../../../test/support/linux-testing.ts";
 import { AffinityIo } from "../../../test/support/affinity-io.ts";
 import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
 import { onCpu0, startSleepingGuest } from "../../../test/support/sleeping-guest.ts";

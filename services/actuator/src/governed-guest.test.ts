@@ -1,7 +1,7 @@
 import { expect, it } from "@jest/globals";
 import { KernelIo, readCgroupMounts, type Guest } from "@kvm-governor/linux";
 import { TRACING_OFF } from "@kvm-governor/service-kit";
-import { HostTree, MOUNTINFO_V1 } from "../../../packages/linux/src/cgroup/testing/host-tree.ts";
+import { HostTree, MOUNTINFO_V1 } from "../../../test/support/linux-testing.ts";
 import { onCpu0 } from "../../../test/support/sleeping-guest.ts";
 import { GovernedGuest } from "./governed-guest.ts";
 import { limitsSchema } from "./limits/index.ts";

@@ -1,26 +1,20 @@
 /** One guest that plans speak about: reads what is there, writes differences, remembers what it wrote. */
 import { dirname } from "node:path";
 import {
-  affinityKey,
   affinityTid,
   bandwidthOf,
   boundKeys,
   captureBaseline,
-  cpusPlaces,
-  giveable,
-  inheritedBaselines,
   locateGuest,
   placesOf,
   planWrites,
   ratioOf,
-  readOnlineCpus,
   readValues,
   rebaseOn,
   reportedFile,
   settableKeys,
   startTimeOf,
   threadsOfGroup,
-  withoutNewline,
 } from "@kvm-governor/linux";
 import type {
   AuditLog,
@@ -38,6 +32,7 @@ import type {
 import type { DriftReport, GuestPlan } from "@kvm-governor/policy";
 import type { Tracing } from "@kvm-governor/service-kit";
 import { DriftWatch } from "./drift-watch.ts";
+import { firstValues } from "./first-values.ts";
 import { makeWrites, wouldWrite, type Planned, type Written } from "./guest-writes.ts";
 import { HeldValues, type Turn } from "./held-values.ts";
 import { limitPlan, type Bound, type LastChange, type LocalLimits } from "./limits/index.ts";
@@ -200,7 +195,7 @@ export class GovernedGuest {
     }
     this.#valuesSeen = values.size;
     const { plan, bounds } = this.#limit(wish, places, values);
-    const baseline = this.#baseline(places);
+    const baseline = firstValues(this.entry, places, this.#context);
     const planned = planWrites({ plan, places, values, baseline, limits: limits() });
     return {
       ...planned,
@@ -237,24 +232,6 @@ export class GovernedGuest {
       if (affinityTid(key) === undefined) this.#dirs.add(dirname(key));
     }
     return places;
-  }
-
-  /** First values, as far as CPUs that went offline since do not keep them from being given back. */
-  #baseline(places: GuestPlaces): Values {
-    const { io, roots } = this.#context;
-    const { entry } = this;
-    if (entry === undefined) return new Map();
-    const tids = cpusPlaces(places).flatMap((place) => (place.group === undefined ? place.tids : []));
-    const born = inheritedBaselines(tids, entry, { io, procRoot: roots.procRoot });
-    const first = [
-      ...[...entry.files.values()].map(({ raw, ...file }) => ({ ...file, text: withoutNewline(raw) })),
-      ...[...entry.threads.values(), ...born].map(({ tid, cpus }) => ({
-        ...{ key: affinityKey(tid), version: 1 as const, setting: "affinity" as const },
-        text: cpus,
-      })),
-    ];
-    const online = readOnlineCpus(roots.sysRoot);
-    return new Map(first.map((value) => [value.key, giveable(value, online, io)]));
   }
 
   /** A thread id that was used again must not get the affinity of the thread before. */

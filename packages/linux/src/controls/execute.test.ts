@@ -102,7 +102,7 @@ describe("making writes", () => {
       };
       const results = await executeWrites(writes, model);
       expect(results.find(({ write: one }) => one === writes[at])?.code).toBe("EBUSY");
-      expect(group.tids.toSorted()).toEqual([7, 8]);
+      expect(group.tids.toSorted((a, b) => a - b)).toEqual([7, 8]);
       expect(group.cpus).toEqual([1]);
     });
 
@@ -110,7 +110,7 @@ describe("making writes", () => {
       const { model, group, writes } = populated();
       let asked = 0;
       await executeWrites(writes, model, () => (asked++ < allowed ? undefined : "too late"));
-      expect(group.tids.toSorted()).toEqual([7, 8]);
+      expect(group.tids.toSorted((a, b) => a - b)).toEqual([7, 8]);
     });
   });
 

@@ -7,7 +7,7 @@ import { boundKeys, settableKeys, type GuestPlaces } from "./places.ts";
 import { planWrites } from "./plan-writes.ts";
 import { restoreWrites, type BaselineValue } from "./restore-writes.ts";
 import { MODEL_KINDS, type Harness } from "./testing/harness.ts";
-import { KernelModel } from "./testing/kernel-model.ts";
+import type { KernelModel } from "./testing/kernel-model.ts";
 import type { Setting, Values, Write } from "./write.ts";
 
 const PLAN: Pick<GuestPlan, "vcpus" | "weight" | "emulatorCpus" | "ioThreadCpus" | "periodUs"> = {
@@ -63,7 +63,9 @@ class Scene {
 
   /** Threads by group. */
   members(): Record<string, number[]> {
-    return Object.fromEntries([...this.model.groups].map(([dir, { tids }]) => [dir, tids.toSorted()]));
+    return Object.fromEntries(
+      [...this.model.groups].map(([dir, { tids }]) => [dir, tids.toSorted((a, b) => a - b)]),
+    );
   }
 
   /** @returns codes of what failed */

@@ -177,7 +177,7 @@ describe("journal", () => {
   it("keeps the mark in step: the runs that it holds, and those the first values of which were lost", () => {
     using scratch = new Scratch();
     const marked = (): number[] =>
-      new HoldingMark(scratch.dir, "boot-1").runs.map(({ pid }) => pid - 100).toSorted();
+      new HoldingMark(scratch.dir, "boot-1").runs.map(({ pid }) => pid - 100).toSorted((a, b) => a - b);
     new HoldingMark(scratch.dir, "boot-1").update([guest(7)]);
     const journal = new Journal(scratch.dir, stamp);
     journal.attach(new HoldingMark(scratch.dir, "boot-1"));
