@@ -17,6 +17,8 @@ const SETS = /** @type {const} */ ([
   "compose",
   "browser",
   "v2-host",
+  "ssh",
+  "arm64",
 ]);
 
 await main(async () => {

@@ -22,9 +22,13 @@ const NO_HOOKS = `#clear APT::Update::Pre-Invoke;
 /** @typedef {{ file: string, bytes: number }} Archive one .deb: where it is, and its size */
 
 export class Apt {
-  /** @param {string} dir a directory of our own for lists and archives; the caller holds a lock on it */
-  constructor(dir) {
+  /**
+   * @param {string} dir a directory of our own for lists and archives; the caller holds a lock on it
+   * @param {readonly string[]} [foreign] architectures besides this machine's, as Debian names them
+   */
+  constructor(dir, foreign = []) {
     this.dir = dir;
+    this.foreign = foreign;
     this.archives = path.join(dir, "cache/archives");
     this.stamp = path.join(dir, "updated");
   }
@@ -82,6 +86,7 @@ export class Apt {
       "APT::Sandbox::User=", // the user _apt cannot read a private directory
       "APT::Get::List-Cleanup=0",
       "Acquire::Retries=2",
+      ...this.foreign.map((architecture) => `APT::Architectures::=${architecture}`),
     ];
     const flags = [
       "-qq",

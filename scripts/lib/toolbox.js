@@ -9,15 +9,17 @@ import { mkdir, mkdtemp, readdir, rename, rm, symlink } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { Apt } from "./apt.js";
+import { ARCHITECTURES, architecture } from "./architecture.js";
 import { withLock } from "./lock.js";
 import { run } from "./run.js";
 
 /** @typedef {{ path: string, args: string[], env: NodeJS.ProcessEnv }} Program how to start a program: its file, first arguments, and environment */
-/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host" | "browser" | "exporter" | "paper"} ToolSet */
+/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host" | "browser" | "exporter" | "paper" | "ssh" | "arm64"} ToolSet */
 /** @typedef {{ has: string, package: string }} Need a program name, or an absolute path, and the package it is in */
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
-const TRIPLET = process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+// Elsewhere the toolbox has nothing, and says so when it is asked.
+const TRIPLET = ARCHITECTURES[process.arch]?.triplet ?? "";
 const DRIVERS = `/usr/lib/${TRIPLET}/libvirt/connection-driver`;
 
 /** @type {Record<ToolSet, Need[]>} */
@@ -48,6 +50,16 @@ const SETS = {
     { has: "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", package: "fonts-dejavu-core" },
   ],
   exporter: [{ has: "prometheus-libvirt-exporter", package: "prometheus-libvirt-exporter" }],
+  ssh: [
+    { has: "sshd", package: "openssh-server" },
+    { has: "ssh", package: "openssh-client" },
+    { has: "ssh-keygen", package: "openssh-client" },
+  ],
+  // Another processor, emulated for one program, and what Node needs of its libraries.
+  arm64: [
+    { has: "qemu-aarch64-static", package: "qemu-user-static" },
+    { has: "/usr/lib/aarch64-linux-gnu/libstdc++.so.6", package: "libstdc++6:arm64" },
+  ],
   paper: [
     { has: "mmdebstrap", package: "mmdebstrap" },
     { has: "wrk", package: "wrk" },
@@ -173,6 +185,7 @@ export function onPath(name) {
  * @param {(line: string) => void} log
  */
 async function ensureTree(root, packages, log) {
+  architecture();
   if (!existsSync(DPKG_STATUS) || onPath("apt-get") === undefined)
     throw byHand(packages, "this is not Debian");
   const tree = treeOf(root, packages);
@@ -193,7 +206,8 @@ async function ensureTree(root, packages, log) {
 async function fetchTree(root, tree, packages, log) {
   const started = Date.now();
   await removeLeftovers(tree);
-  const apt = new Apt(path.join(root, "apt"));
+  const foreign = packages.flatMap((name) => name.split(":").slice(1));
+  const apt = new Apt(path.join(root, ["apt", ...foreign].join("-")), foreign);
   log(`toolbox: ${packages.join(", ")} missing; asking Debian's archive`);
   const archives = await resolveAndDownload(apt, packages, log).catch((error) => {
     throw byHand(packages, "fetching them failed", error);
@@ -268,7 +282,7 @@ async function unpack(files, tree) {
  */
 function treeOf(root, packages) {
   const key = createHash("sha256").update(readFileSync(DPKG_STATUS)).digest("hex").slice(0, 16);
-  return path.join(root, key, packages.join("+"));
+  return path.join(root, key, packages.join("+").replaceAll(":", "-"));
 }
 
 /**

@@ -1,10 +1,13 @@
 /** The tree of a release: bundles, the Node that runs them, what is read beside them, configuration and units to install. */
 import { createHash } from "node:crypto";
-import { chmod, cp, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { ROOT } from "../lib/launch.js";
 import { run } from "../lib/run.js";
 import { bundle } from "./bundle.js";
+import { notices } from "./notices.js";
+import { packageDir, platformPackages } from "./platform.js";
 
 /** Whole directories and files, by where they are in the repository and in the release. */
 const COPIES = /** @type {const} */ ([
@@ -15,6 +18,7 @@ const COPIES = /** @type {const} */ ([
   ["deploy/alertmanager", "deploy/alertmanager"],
   ["deploy/nats", "deploy/nats"],
   ["deploy/redis", "deploy/redis"],
+  ["deploy/ssh", "deploy/ssh"],
   ["docs/kvmgov.1", "man/kvmgov.1"],
   ["docs/operations.md", "docs/operations.md"],
   ["docs/configuration.md", "docs/configuration.md"],
@@ -26,8 +30,6 @@ const COPIES = /** @type {const} */ ([
   ...["package.json", "dist/uPlot.esm.js", "dist/uPlot.min.css"].map(
     (file) => /** @type {const} */ ([`node_modules/uplot/${file}`, `node_modules/uplot/${file}`]),
   ),
-  [`node_modules/@koromix/koffi-linux-${process.arch}`, `node_modules/@koromix/koffi-linux-${process.arch}`],
-  [`node_modules/node-linux-${process.arch}/bin/node`, "bin/node"],
 ]);
 
 /** Sources of these read files that lie beside them. */
@@ -37,9 +39,12 @@ const WHOLE_SOURCES = ["packages/console/src"];
 
 /**
  * @param {string} dir made anew
+ * @param {string} arch processor that it is for, as Node names it
  * @returns {Promise<{ version: string }>}
+ * @throws {UnsupportedArchitectureError}
  */
-export async function makeTree(dir) {
+export async function makeTree(dir, arch) {
+  const platform = platformPackages(arch);
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
   const manifest = JSON.parse(await readFile(path.join(ROOT, "package.json"), "utf8"));
@@ -49,14 +54,30 @@ export async function makeTree(dir) {
     `${JSON.stringify({ name, version, description, license, type: "module", formats: await formats() }, null, 2)}\n`,
   );
   for (const [from, to] of COPIES) await copy(from, path.join(dir, to));
+  await copyPlatform(platform, dir);
   await copy("node_modules/koffi", path.join(dir, "node_modules/koffi"), isScript);
   for (const source of WHOLE_SOURCES) await copy(source, path.join(dir, source), isNoTest);
   for (const source of WITH_FILES) await copy(source, path.join(dir, source), isNoSource);
   await bundle(path.join(dir, "lib"));
   await writeFile(path.join(dir, "sbom.cdx.json"), await sbom());
+  await writeFile(path.join(dir, "THIRD-PARTY-NOTICES.txt"), await notices(ROOT, arch));
   await chmod(path.join(dir, "bin/node"), 0o755);
   await writeFile(path.join(dir, "SHA256SUMS"), await sums(dir));
   return { version };
+}
+
+/**
+ * @param {{ node: string, koffi: string }} names of packages
+ * @param {string} dir
+ */
+async function copyPlatform({ node, koffi }, dir) {
+  const fetched = await mkdtemp(path.join(tmpdir(), "kvmgov-release-"));
+  try {
+    await cp(path.join(await packageDir(node, fetched), "bin/node"), path.join(dir, "bin/node"));
+    await cp(await packageDir(koffi, fetched), path.join(dir, "node_modules", koffi), { recursive: true });
+  } finally {
+    await rm(fetched, { recursive: true, force: true });
+  }
 }
 
 /**

@@ -47,12 +47,30 @@ export interface CaseOutput {
 /** Every byte that may have changed, by file or `affinity TID`. */
 export type KernelState = Record<string, string>;
 
+/** A host whose own systemd can run the units of a release. */
+export interface UnitHost {
+  /** The archive that `npm run release` made, as a path on the host. */
+  archive: string;
+  /** What programs and units on it need in their environment. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What units need besides; not for commands: an uninstall must not leave what it writes at its end. */
+  readonly unitEnvironment: Readonly<Record<string, string>>;
+  /** How much longer than on a quiet machine everything takes now; at least 1. */
+  readonly slowness: number;
+  /** Runs a command line as root that must succeed. @returns what it printed @throws {Error} with what it said instead */
+  sh(command: string, options?: { timeoutMs?: number }): Promise<string>;
+  /** Writes a file; its directory must exist. */
+  put(file: string, text: string): Promise<void>;
+}
+
 export interface CaseHost {
   readonly cgroupVersion: 1 | 2;
   /** How much longer than on a real machine everything may take. */
   readonly patience: number;
   /** Time to live of a plan that is to expire: long enough to be followed first. */
   readonly shortTtlMs: number;
+  /** How long a case may take, in milliseconds. */
+  readonly caseMs: number;
   /** How the host reaches a server on the loopback of the machine that runs the tests. */
   reach(url: string): string;
   /** Boot id, and CLOCK_BOOTTIME in microseconds. */
@@ -81,6 +99,8 @@ export interface CaseHost {
   /** Whether a file of `name`'s state directory is there. */
   hasState(name: string, file: string): Promise<boolean>;
   removeState(name: string, file: string): Promise<void>;
+  /** Absent where systemd does not run the host, or no release was made for it. */
+  readonly units?: UnitHost | undefined;
   /** Absent where systemd does not run the host. */
   daemonReload?(): Promise<void>;
   /** Absent where the host cannot be rebooted. Cuts the power. */

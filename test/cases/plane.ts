@@ -93,12 +93,17 @@ export class Governed implements AsyncDisposable {
     this.#host = host;
   }
 
+  /** What a host's services find this bus by. */
+  environment(): Record<string, string> {
+    return this.#plane.env(this.#host, this.id);
+  }
+
   async service(
     name: "actuator" | "collector",
     env: Record<string, string> = {},
     options: ServiceOptions = {},
   ): Promise<CaseService> {
-    const all = { ...this.#plane.env(this.#host, this.id), ...env };
+    const all = { ...this.environment(), ...env };
     const service = await this.#host.startService(name, this.id, all, options);
     this.#services.push(service);
     return service;

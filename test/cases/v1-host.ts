@@ -25,6 +25,7 @@ export class V1CaseHost implements CaseHost {
   readonly cgroupVersion = 1;
   readonly patience = 1;
   readonly shortTtlMs = 2000;
+  readonly caseMs = 300_000;
   readonly #libvirt: Libvirt;
   readonly #dir: string;
 

@@ -1,10 +1,11 @@
 /** cgroup v2 of an emulated host, with the libvirt of its own Debian under systemd. */
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
+import path from "node:path";
 import { guestXml } from "@kvm-governor/lab";
 import { parseProcStat } from "@kvm-governor/linux";
 import { parseKernelState } from "../v2-host/kernel-state.ts";
-import { NODE, NODE_ENV, OUTSIDE, REPO, startV2Host, type V2Host } from "../v2-host/v2-host.ts";
+import { FILES, NODE, NODE_ENV, OUTSIDE, REPO, startV2Host, type V2Host } from "../v2-host/v2-host.ts";
 import type { V2HostOptions } from "../v2-host/v2-host.ts";
 import { quote, Unit } from "../v2-host/unit.ts";
 import type {
@@ -15,14 +16,18 @@ import type {
   CaseService,
   KernelState,
   ServiceOptions,
+  UnitHost,
 } from "./case-host.ts";
 
 const STATE_SCRIPT = "/root/kernel-state.sh";
 const CLI = `${REPO}/packages/cli/src/main.ts`;
 const IMAGES = "/var/lib/libvirt/images";
 const ROM_BYTES = 0x10000;
-/** Beside other work on the machine; else some seconds. */
+/** On a quiet machine: many times what it takes there. */
 const SERVICE_START_MS_MAX = 600_000;
+const CASE_MS = 900_000;
+/** Where units may write. What was parsed once is kept as long as the host is up: parsing takes most of a start there. */
+const COMPILE_CACHE = "/run/kvm-governor/compile-cache";
 /** Where a machine starts, in its ROM. */
 const RESET_VECTOR = 0xfff0;
 const SPIN = [0xeb, 0xfe]; // jmp $
@@ -30,20 +35,34 @@ const HALT = [0xfa, 0xf4, 0xeb, 0xfd]; // cli; hlt; and again
 
 export class V2CaseHost implements CaseHost {
   readonly cgroupVersion = 2;
-  readonly patience = 30;
-  readonly shortTtlMs = 20_000;
+  readonly units: UnitHost | undefined;
   readonly #host: V2Host;
   #units = 0;
 
-  private constructor(host: V2Host) {
+  private constructor(host: V2Host, archive: string | undefined) {
     this.#host = host;
+    this.units = archive === undefined ? undefined : unitHost(host, archive);
   }
 
-  static async start(options: V2HostOptions): Promise<V2CaseHost> {
-    const host = await startV2Host(options);
-    const made = new V2CaseHost(host);
+  /** @param options.archive of a release, for the cases of its units */
+  static async start({ archive, ...options }: V2HostOptions & { archive?: string }): Promise<V2CaseHost> {
+    const host = await startV2Host({ ...options, files: archive === undefined ? [] : [archive] });
+    const made = new V2CaseHost(host, archive);
     await host.put(STATE_SCRIPT, readFileSync(new URL("../v2-host/kernel-state.sh", import.meta.url)));
     return made;
+  }
+
+  get patience(): number {
+    return 30 * this.#host.slowness;
+  }
+
+  /** No longer than an actuator grants. */
+  get shortTtlMs(): number {
+    return Math.min(20_000 * this.#host.slowness, 600_000);
+  }
+
+  get caseMs(): number {
+    return CASE_MS * this.#host.slowness;
   }
 
   reach(url: string): string {
@@ -120,7 +139,7 @@ export class V2CaseHost implements CaseHost {
     const all = { KVMGOV_LISTEN: "127.0.0.1:0", ...dirs(name), ...env };
     const after = isGuarded ? `${NODE} ${CLI} restore` : undefined;
     const started = await Unit.start(this.#host, { name: unit, script, env: all, after });
-    await started.event("listening", SERVICE_START_MS_MAX);
+    await started.event("listening", SERVICE_START_MS_MAX * this.#host.slowness);
     return started;
   }
 
@@ -154,4 +173,21 @@ export class V2CaseHost implements CaseHost {
 /** The state survives a boot, the rest does not. */
 function dirs(name: string): Record<string, string> {
   return { KVMGOV_STATE_DIR: `/var/lib/${name}`, KVMGOV_RUN_DIR: `/run/${name}` };
+}
+
+/** @param archive on this machine; the host has it under the same name */
+function unitHost(host: V2Host, archive: string): UnitHost {
+  return {
+    archive: `${FILES}/${path.basename(archive)}`,
+    // V8's compilers are what an emulator is slowest at, and Node crashed on them now and then (see NODE_ENV).
+    get environment() {
+      return { ...host.environment, NODE_OPTIONS: "--jitless" };
+    },
+    unitEnvironment: { NODE_COMPILE_CACHE: COMPILE_CACHE },
+    get slowness() {
+      return host.slowness;
+    },
+    sh: (command, options) => host.check(command, options),
+    put: (file, text) => host.put(file, text),
+  };
 }

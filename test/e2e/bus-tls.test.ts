@@ -1,4 +1,4 @@
-/** The bus over TLS with certificates on both sides, on a real nats-server. */
+/** The bus over TLS with certificates on both sides, on a real nats-server; services and commands alike. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -9,6 +9,7 @@ import { connectBus, createLogger, Readiness } from "@kvm-governor/service-kit";
 import type { Bus, NatsTls } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { makeCertificates } from "../support/certificates.ts";
+import { runKvmgovWith } from "../support/kvmgov-process.ts";
 import { describeWith } from "../support/requirements.ts";
 import { waitFor } from "../support/service-process.ts";
 
@@ -67,6 +68,25 @@ describeWith(["servers"], "NATS over TLS", () => {
       any: "plan",
     });
   });
+
+  test("kvmgov simulate speaks it, and says what is wrong where it cannot", async () => {
+    const args = ["simulate", "--hosts", "2", "--guests", "2", "--seconds", "2", "--json"];
+    const env = {
+      KVMGOV_NATS_URL: `tls://localhost:${nats.server.port}`,
+      KVMGOV_NATS_USER: "lab",
+      KVMGOV_NATS_PASSWORD: "lab",
+    };
+    const { stdout, output } = await runKvmgovWith(args, {
+      ...env,
+      KVMGOV_NATS_TLS: JSON.stringify(own()),
+    });
+    expect({ output, ...(JSON.parse(stdout) as object) }).toMatchObject({ errors: 0, plansReceived: 0 });
+    expect((JSON.parse(stdout) as { samplesSent: number }).samplesSent).toBeGreaterThan(2);
+    const without = await runKvmgovWith(args, env);
+    expect(without.output).toMatch(/NATS cannot be reached \(.*certificate.*\): set .*KVMGOV_NATS_TLS/);
+    const wrong = await runKvmgovWith(args, { ...env, KVMGOV_NATS_TLS: "{ ca: x }" });
+    expect(wrong.output).toMatch(/environment variable KVMGOV_NATS_TLS/);
+  }, 60_000);
 
   test.each<[string, (files: NatsTls) => NatsTls | undefined]>([
     [

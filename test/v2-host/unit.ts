@@ -9,6 +9,7 @@ export interface UnitEvent {
 }
 
 const POLL_MS = 150;
+/** On a quiet machine. */
 const EVENT_MS_MAX = 180_000;
 const END_MS_MAX = 180_000;
 /** Whether a unit runs is asked rarely: it costs a process, which is what an emulated host is slow at. */
@@ -40,7 +41,7 @@ export class Unit {
 
   static async start(host: V2Host, { name, script, env, after }: UnitOptions): Promise<Unit> {
     const unit = new Unit(host, name);
-    const variables = Object.entries({ ...NODE_ENV, ...env }).map(([key, value]) =>
+    const variables = Object.entries({ ...NODE_ENV, ...host.environment, ...env }).map(([key, value]) =>
       quote(`--setenv=${key}=${value}`),
     );
     const output = ["StandardOutput", "StandardError"].map((key) => `--property=${key}=append:${unit.#log}`);
@@ -51,7 +52,7 @@ export class Unit {
   }
 
   /** Waits until there are `count` lines of an event; the last of them. @throws {V2HostError} with the end of the log */
-  async event(event: string, timeoutMs = EVENT_MS_MAX, count = 1): Promise<UnitEvent> {
+  async event(event: string, timeoutMs = EVENT_MS_MAX * this.#host.slowness, count = 1): Promise<UnitEvent> {
     const deadline = Date.now() + timeoutMs;
     for (let poll = 1; ; poll++) {
       const isActive = poll % POLLS_PER_LOOK !== 0 || (await this.#isActive()); // first: what it said last must not be missed

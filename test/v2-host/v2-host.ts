@@ -12,6 +12,7 @@ import { GuestAgent, type CommandResult } from "./guest-agent.ts";
 import { ensureImage, type HostImage } from "./image.ts";
 import { Machine } from "./machine.ts";
 import { makeRepositoryDisk, NODE_HOOK } from "./repository.ts";
+import { expectedSlowness, measureSlowness } from "./slowness.ts";
 import { cpuCount, TWO_CPUS, type Topology } from "./topology.ts";
 
 export { V2HostError } from "./errors.ts";
@@ -29,6 +30,8 @@ export const NODE_ENV = {
   NODE_OPTIONS: `--jitless --import ${REPO}/${NODE_HOOK}`,
   NODE_COMPILE_CACHE: "/run/node-compile-cache",
 };
+/** Where the host sees {@link V2HostOptions.files}. */
+export const FILES = `${REPO}/files`;
 /** This machine, also its loopback, as the host reaches it. */
 export const OUTSIDE = "10.0.2.2";
 
@@ -39,23 +42,27 @@ export interface V2HostOptions {
   topology?: Topology;
   /** Default: 1.5 GiB, and 64 MiB for each CPU. */
   memoryMib?: number;
+  /** Of this machine, for the host to read: by their names in {@link FILES}. */
+  files?: readonly string[];
   /** Gets progress lines (the first time: building the image). */
   log?: (line: string) => void;
 }
 
-/** A CPU or two of this machine emulate all of it, beside other work: a time that is over means that something hangs. */
+/** On a quiet machine. A CPU or two of this machine emulate all of it: a time that is over means that something hangs. */
 const BOOT_MS_MAX = 600_000;
 const RUN_MS = 300_000;
+/** What a call of D-Bus may take, in seconds: systemd's own 25 are for hosts that are not emulated (sd_bus_get_method_call_timeout(3)). */
+const DBUS_S_MAX = 60;
 
 /** Boots a host. @throws {V2HostError} with the end of its console; {ToolboxError} a program cannot be had */
 export async function startV2Host(options: V2HostOptions = {}): Promise<V2Host> {
-  const { log = () => undefined } = options;
+  const { log = () => undefined, files = [] } = options;
   const topology = options.topology ?? { ...TWO_CPUS, cores: options.cpus ?? TWO_CPUS.cores };
   const memoryMib = options.memoryMib ?? 1536 + 64 * cpuCount(topology);
   const tools = await ensureTools(["v2-host"], { log });
   const dir = await mkdtemp(path.join(tmpdir(), `kvmgov-v2repo-${process.pid}-`));
   try {
-    const repository = await makeRepositoryDisk(tools.find("mke2fs"), dir);
+    const repository = await makeRepositoryDisk(tools.find("mke2fs"), dir, files);
     const image = await ensureImage(log, (made) => firstBoot(made, repository));
     return await V2Host.boot(image, { topology, memoryMib, repository });
   } finally {
@@ -74,6 +81,8 @@ async function firstBoot(image: HostImage, repository: string): Promise<void> {
 export class V2Host implements AsyncDisposable {
   readonly #machine: Machine;
   readonly #agent: GuestAgent;
+  /** As measured. */
+  #slowness = 1;
 
   private constructor(machine: Machine) {
     this.#machine = machine;
@@ -95,17 +104,30 @@ export class V2Host implements AsyncDisposable {
     }
   }
 
+  /** How much longer everything takes than on a quiet machine: as it was when the host came up, or more where more work came since; at least 1. */
+  get slowness(): number {
+    return Math.max(this.#slowness, expectedSlowness());
+  }
+
+  /** What programs on it need in their environment to wait for each other as long as it is slow. */
+  get environment(): Record<string, string> {
+    return { SYSTEMD_BUS_TIMEOUT: `${Math.ceil(DBUS_S_MAX * this.slowness)}s` };
+  }
+
   /** Of the process that emulates it. */
   get pid(): number {
     return this.#machine.pid;
   }
 
   /**
-   * Runs a command line in `sh` as root. Default time: five minutes.
+   * Runs a command line in `sh` as root.
+   * @param options.timeoutMs on a quiet machine; default: five minutes
    * @throws {V2HostError} it did not end in time, and was killed
    */
   run(command: string, { timeoutMs = RUN_MS } = {}): Promise<CommandResult> {
-    return this.#agent.run(command, timeoutMs);
+    const variables = Object.entries(this.environment).map(([key, value]) => `export ${key}=${value}; `);
+    this.#agent.slowness = this.slowness;
+    return this.#agent.run(variables.join("") + command, timeoutMs * this.slowness);
   }
 
   /** Runs a command line that must succeed. @returns what it wrote @throws {V2HostError} what it said instead */
@@ -153,9 +175,13 @@ export class V2Host implements AsyncDisposable {
   }
 
   async #up(): Promise<void> {
-    await this.#agent.synchronize(BOOT_MS_MAX, () => this.#machine.problem);
+    this.#slowness = 1;
+    this.#agent.slowness = this.slowness;
+    await this.#agent.synchronize(BOOT_MS_MAX * this.slowness, () => this.#machine.problem);
     // `degraded` is up as well; what a test needs it asks for itself.
     await this.run("systemctl is-system-running --wait", { timeoutMs: BOOT_MS_MAX });
     await this.check("virsh --quiet version", { timeoutMs: BOOT_MS_MAX });
+    const start = `NODE_OPTIONS=--jitless ${NODE} --eval 0`;
+    this.#slowness = await measureSlowness(() => this.check(start));
   }
 }

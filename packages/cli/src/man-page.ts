@@ -5,7 +5,7 @@ const ENVIRONMENT = {
   KVMGOV_CLASSIFIER_URL:
     "address of the classifier that lists, explain, plan, top and doctor ask, with USER:PASSWORD@ where its pages ask for one",
   KVMGOV_NATS_URL:
-    "NATS server to use; kvmgov up starts one where it is not set. Also KVMGOV_NATS_USER and KVMGOV_NATS_PASSWORD",
+    "NATS server to use; kvmgov up starts one where it is not set. Also KVMGOV_NATS_USER, KVMGOV_NATS_PASSWORD and KVMGOV_NATS_TLS, a map such as { caFile: FILE }",
   KVMGOV_REDIS_URL:
     "Redis server to use; kvmgov up starts one where it is not set. Also KVMGOV_REDIS_PASSWORD",
   KVMGOV_CONFIG: "YAML file with the configuration of the services (docs/configuration.md)",

@@ -19,5 +19,5 @@ export {
   type WatchedRedis,
 } from "./redis-topologies.ts";
 export { LoadControl, type Work } from "./serial.ts";
-export { Server } from "./server.ts";
+export { Server, freePort } from "./server.ts";
 export { ToolboxError, Tools, ensureTools, whyNoTools } from "./tools.ts";

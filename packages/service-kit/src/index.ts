@@ -9,6 +9,7 @@ export type { Place } from "./bus/places.ts";
 export type { PlanEntry, Plans } from "./bus/plans.ts";
 export type { SharedKind, SharedWork } from "./bus/shared-work.ts";
 export * from "./bus/stream-settings.ts";
+export { streamMemoryBytes } from "./bus/streams.ts";
 export type { MessageKind } from "./bus/streams.ts";
 export * from "./common-config.ts";
 export * from "./config.ts";

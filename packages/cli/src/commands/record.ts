@@ -2,8 +2,9 @@
 import path from "node:path";
 import { settingsSchema } from "@kvm-governor/policy";
 import type { Host, RecordingHeader, Sample } from "@kvm-governor/policy";
-import { loadConfig, serviceShape } from "@kvm-governor/service-kit";
+import { loadConfig } from "@kvm-governor/service-kit";
 import manifest from "../../package.json" with { type: "json" };
+import { natsLogin } from "../nats-login.ts";
 import { Recorder } from "../recording/recorder.ts";
 import { busSource, ownCollector } from "../recording/sources.ts";
 import type { Listener, SampleSource } from "../recording/sources.ts";
@@ -68,13 +69,6 @@ export async function record(flags: RecordFlags): Promise<number> {
   return result.lost === 0 && result.samples > 0 ? 0 : 1;
 }
 
-/** How the services log in at NATS; from the environment alone. */
-const loginSchema = settingsSchema.pick({}).extend({
-  natsUser: serviceShape.natsUser,
-  natsPassword: serviceShape.natsPassword,
-  natsTls: serviceShape.natsTls,
-});
-
 /** The file that KVMGOV_CONFIG names is a service's: it has keys that are not ours. */
 function variables({ KVMGOV_CONFIG: _file, ...rest }: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return rest;
@@ -88,14 +82,7 @@ function openSource(
 ): Promise<SampleSource> {
   const { env } = process;
   const url = flags.natsUrl;
-  if (url !== undefined) {
-    const { natsUser, natsPassword, natsTls } = loadConfig(loginSchema, { env: variables(env) });
-    const login = {
-      ...(natsUser === undefined ? {} : { user: natsUser }),
-      ...(natsPassword === undefined ? {} : { password: natsPassword }),
-    };
-    return Promise.resolve(busSource({ url, ...login }, listener, { tls: natsTls }));
-  }
+  if (url !== undefined) return Promise.resolve(busSource({ ...natsLogin(env), url }, listener));
   const { checkPeriodMs } = settingsOf(flags, env).settings;
   const hostId = flags.host ?? hostIdOf(env["KVMGOV_HOST_ID"], stateDir);
   return ownCollector({ hostId, checkPeriodMs, policyFile: env["KVMGOV_POLICY_FILE"], say }, listener);

@@ -3,6 +3,7 @@ import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Readiness, connectBus, createLogger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import { natsLogin } from "../nats-login.ts";
 import { seededRandom } from "../demo/random.ts";
 import { syntheticSeries } from "../simulate/demand.ts";
 import type { Series } from "../simulate/demand.ts";
@@ -39,13 +40,14 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
     boot: randomInt(2 ** 32),
     series: seriesOf(flags.load, settings.seed),
   });
-  const bus = openBus();
+  const readiness = new Readiness();
+  const bus = openBus(readiness);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   try {
-    await connected(bus);
+    await connected(bus, readiness);
     const fleet = new SimFleet({ bus, hosts, periodMs: settings.periodMs });
     fleet.start();
     const startedMs = performance.now();
@@ -68,25 +70,23 @@ export async function simulate(flags: SimulateFlags): Promise<number> {
   }
 }
 
-function openBus(): ReturnType<typeof connectBus> {
-  const { env } = process;
+function openBus(readiness: Readiness): ReturnType<typeof connectBus> {
   return connectBus({
-    url: env["KVMGOV_NATS_URL"] ?? "nats://127.0.0.1:4222",
-    user: env["KVMGOV_NATS_USER"],
-    password: env["KVMGOV_NATS_PASSWORD"],
+    ...natsLogin(process.env),
     name: "kvmgov-simulate",
     log: createLogger("simulate", "silent"),
-    readiness: new Readiness(),
+    readiness,
     registry: new Registry(),
   });
 }
 
-async function connected(bus: ReturnType<typeof connectBus>): Promise<void> {
+async function connected(bus: ReturnType<typeof connectBus>, readiness: Readiness): Promise<void> {
   const deadline = performance.now() + CONNECT_MS_MAX;
   while (!bus.up) {
     if (performance.now() > deadline)
       throw new SimulateFlagError(
-        "NATS cannot be reached: set KVMGOV_NATS_URL, KVMGOV_NATS_USER and KVMGOV_NATS_PASSWORD",
+        `NATS cannot be reached (${readiness.parts()["nats"]?.detail ?? "no answer"}): set KVMGOV_NATS_URL, ` +
+          "KVMGOV_NATS_USER, KVMGOV_NATS_PASSWORD and, for TLS, KVMGOV_NATS_TLS",
       );
     await sleep(50);
   }

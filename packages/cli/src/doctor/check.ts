@@ -1,3 +1,9 @@
+/** Variables of the environment. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Of a server that nobody named. */
+export const NOT_CONFIGURED = "not configured: kvmgov up starts one of its own on loopback";
+
 /** One thing that the manager needs of a host. */
 export interface Check {
   name: string;

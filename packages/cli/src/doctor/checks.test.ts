@@ -12,7 +12,8 @@ import {
   perfCheck,
   rootCheck,
 } from "./kernel-checks.ts";
-import { natsChecks, redisChecks, redisFindings } from "./server-checks.ts";
+import { natsChecks, natsFindings } from "./nats-checks.ts";
+import { redisChecks, redisFindings } from "./server-checks.ts";
 
 const REDIS = { host: "h", port: 6379, tls: false };
 const failing = (code: string) => (): never => {
@@ -99,6 +100,62 @@ describe("what Redis answers", () => {
   });
 });
 
+/** What JetStream answers; -1: no limit. */
+function accountInfo(used: object = {}, limits: object = {}): string {
+  const none = { max_memory: -1, max_storage: -1, max_streams: -1, max_consumers: -1 };
+  const info = { memory: 0, storage: 0, streams: 5, consumers: 9, ...used, limits: { ...none, ...limits } };
+  const text = JSON.stringify(info);
+  return `MSG _INBOX.kvmgov-doctor 1 ${text.length}\r\n${text}\r\n`;
+}
+
+describe("the limits of JetStream", () => {
+  const MIB = 1024 * 1024;
+  const findings = (text: string, payload = MIB) =>
+    natsFindings(
+      `INFO {"version":"2.9","jetstream":true,"max_payload":${payload}}\r\nPONG\r\n${text}`,
+      { host: "h", port: 4222, tls: false },
+      800 * MIB,
+    ).slice(1);
+
+  it("are enough where there is room for all streams, or no limit", () => {
+    expect(findings(accountInfo())).toMatchObject(
+      [{ status: "ok", reason: /5 streams.*800 MiB/ }].map(matching),
+    );
+    expect(findings(accountInfo({}, { max_memory: 800 * MIB }))).toMatchObject([{ status: "ok" }]);
+  });
+
+  it("fail or warn where a stream, a message or the next classifier would not fit", () => {
+    expect(findings(accountInfo({}, { max_memory: 100 * MIB }))).toMatchObject(
+      [{ status: "fail", reason: /may have 100 MiB in memory, our streams up to 800 MiB/ }].map(matching),
+    );
+    expect(findings(accountInfo({ streams: 5 }, { max_streams: 5 }))).toMatchObject(
+      [{ status: "warn", reason: /5 of 5 streams/ }].map(matching),
+    );
+    expect(findings(accountInfo({ storage: 9 }, { max_storage: 10 }))).toMatchObject([{ status: "warn" }]);
+    expect(findings(accountInfo({ consumers: 8 }, { max_consumers: 10 }))).toMatchObject([
+      { status: "warn" },
+    ]);
+    expect(findings(accountInfo({ consumers: 7 }, { max_consumers: 10 }))).toMatchObject([{ status: "ok" }]);
+    expect(findings(accountInfo(), 65_536)[0]).toMatchObject(
+      matching({ status: "warn", reason: /more than 65536 bytes are refused/ }),
+    );
+  });
+
+  it("cannot be seen by a host's user, and are none for an account without JetStream", () => {
+    const refused = `-ERR 'Permissions Violation for Publish to "$JS.API.INFO"'\r\n`;
+    expect(findings(refused)).toMatchObject([matching({ status: "warn", reason: /may not ask/ })]);
+    const text = '{"error":{"code":503,"description":"JetStream not enabled for account"}}';
+    expect(findings(`MSG _INBOX.kvmgov-doctor 1 ${text.length}\r\n${text}\r\n`)).toMatchObject([
+      matching({ status: "fail", reason: /not enabled for account/ }),
+    ]);
+  });
+});
+
+const matching = ({ status, reason }: { status: string; reason: RegExp }): object => ({
+  status,
+  reason: expect.stringMatching(reason),
+});
+
 describe("a server that is configured", () => {
   const servers: Server[] = [];
   afterEach(() => {
@@ -133,9 +190,8 @@ describe("a server that is configured", () => {
       /refuses us: 'Authorization/,
     );
     expect(await ask('INFO {"version":"2.9"}\r\nPONG\r\n')).toMatch(/has no JetStream/);
-    expect(await ask('INFO {"version":"2.9","jetstream":true}\r\nPONG\r\n')).toMatch(
-      /nats-server 2.9 with JetStream/,
-    );
+    const well = `INFO {"version":"2.9","jetstream":true}\r\n${accountInfo()}PONG\r\n`;
+    expect(await ask(well)).toMatch(/nats-server 2.9 with JetStream/);
     expect(await ask("HTTP/1.1 400 Bad Request\r\n")).toMatch(/answers "HTTP/);
   });
 

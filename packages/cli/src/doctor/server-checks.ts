@@ -1,12 +1,12 @@
 /** The servers: those that are configured, or what is needed to start our own. */
 import { missingPackages, toolboxRoot, whyNoTools } from "../../../../scripts/lib/toolbox.js";
 import { Classifier } from "../api/client.ts";
-import { ask, NoAnswerError } from "./ask-server.ts";
+import { addressOf, reasonOf, where, withoutPassword } from "./address.ts";
+import { ask } from "./ask-server.ts";
 import type { Address } from "./ask-server.ts";
-import { fail, ok, warn } from "./check.ts";
-import type { Check } from "./check.ts";
-
-type Environment = Readonly<Record<string, string | undefined>>;
+import { fail, NOT_CONFIGURED, ok, warn } from "./check.ts";
+import type { Check, Environment } from "./check.ts";
+import { natsChecks } from "./nats-checks.ts";
 
 const CLOCKS_APART_MS_MAX = 2000;
 
@@ -15,55 +15,9 @@ export async function serverChecks(env: Environment, classifierUrl: string): Pro
   return [...checks, toolboxCheck(env), await classifierCheck(classifierUrl)];
 }
 
-const OWN = "not configured: kvmgov up starts one of its own on loopback";
-
-/** NATS speaks first, in lines (https://docs.nats.io/reference/reference-protocols/nats-protocol). */
-export async function natsChecks(env: Environment): Promise<Check[]> {
-  const url = env["KVMGOV_NATS_URL"];
-  if (url === undefined || url === "") return [ok("nats", OWN)];
-  const name = "nats";
-  try {
-    const address = addressOf(url, 4222, ["tls:"]);
-    const given = new URL(url);
-    const user = env["KVMGOV_NATS_USER"] ?? decodeURIComponent(given.username);
-    const pass = env["KVMGOV_NATS_PASSWORD"] ?? decodeURIComponent(given.password);
-    const login = {
-      verbose: false,
-      pedantic: false,
-      lang: "kvmgov-doctor",
-      version: "1",
-      ...(user === "" ? {} : { user, pass }),
-    };
-    const answer = await ask(address, `CONNECT ${JSON.stringify(login)}\r\nPING\r\n`, /^(PONG|-ERR .*)\r$/m);
-    const problem = /^-ERR (.*)\r$/m.exec(answer)?.[1];
-    if (problem !== undefined)
-      return [
-        fail(name, `${where(address)} refuses us: ${problem}`, "KVMGOV_NATS_USER and KVMGOV_NATS_PASSWORD"),
-      ];
-    if (!answer.includes('"jetstream":true'))
-      return [
-        fail(
-          name,
-          `${where(address)} has no JetStream`,
-          "start nats-server with jetstream (deploy/nats/nats-server.conf)",
-        ),
-      ];
-    const version = /"version":"([^"]*)"/.exec(answer)?.[1] ?? "?";
-    return [ok(name, `${where(address)} answers: nats-server ${version} with JetStream`)];
-  } catch (error) {
-    return [
-      fail(
-        name,
-        `${withoutPassword(url)}: ${reasonOf(error)}`,
-        "start nats-server there, or correct KVMGOV_NATS_URL; without it kvmgov up starts one",
-      ),
-    ];
-  }
-}
-
 export async function redisChecks(env: Environment): Promise<Check[]> {
   const url = env["KVMGOV_REDIS_URL"];
-  if (url === undefined || url === "") return [ok("redis", OWN)];
+  if (url === undefined || url === "") return [ok("redis", NOT_CONFIGURED)];
   try {
     const address = addressOf(url, 6379, ["rediss:"]);
     const given = new URL(url);
@@ -76,7 +30,9 @@ export async function redisChecks(env: Environment): Promise<Check[]> {
       ["CONFIG", "GET", "appendonly"],
       ["ECHO", "kvmgov-end"],
     ];
-    const answer = await ask(address, commands.map(resp).join(""), /kvmgov-end|NOAUTH.*\r\n$/);
+    const answer = await ask(address, commands.map(resp).join(""), (text) =>
+      /kvmgov-end|NOAUTH.*\r\n$/.test(text),
+    );
     return redisFindings(answer, address, Date.now());
   } catch (error) {
     return [
@@ -160,26 +116,4 @@ async function classifierCheck(url: string): Promise<Check> {
   } catch (error) {
     return warn("classifier", (error as Error).message, "npm start, or name its address by --url");
   }
-}
-
-/** @throws {NoAnswerError} not an address */
-function addressOf(url: string, port: number, tlsProtocols: readonly string[]): Address {
-  if (!URL.canParse(url)) throw new NoAnswerError("is not an address");
-  const { hostname, port: given, protocol } = new URL(url);
-  return {
-    host: hostname.replaceAll(/[[\]]/g, ""),
-    port: given === "" ? port : Number(given),
-    tls: tlsProtocols.includes(protocol),
-  };
-}
-
-const where = ({ host, port }: Address): string => `${host}:${port}`;
-
-function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, "//…@");
-}
-
-function reasonOf(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return code ?? message;
 }

@@ -11,11 +11,11 @@ import {
   createLogger,
   withoutCredentials,
 } from "@kvm-governor/service-kit";
-import type { BusMessage, BusOptions } from "@kvm-governor/service-kit";
+import type { BusMessage } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import type { NatsLogin } from "../nats-login.ts";
 import { ensureTools } from "../../../../scripts/lib/toolbox.js";
 import { startNats } from "../supervisor/servers.ts";
-import type { BusAccess } from "../supervisor/servers.ts";
 import { startService } from "../supervisor/services.ts";
 
 export interface Listener {
@@ -35,17 +35,14 @@ const STOP_GRACE_MS = 5000;
 
 /** Listens on a bus, from a place of its own: nobody else gets less for it. */
 export function busSource(
-  access: BusAccess,
+  access: NatsLogin,
   listener: Listener,
-  { manage = false, tls }: { manage?: boolean; tls?: BusOptions["tls"] } = {},
+  { manage = false }: { manage?: boolean } = {},
 ): SampleSource {
   const log = createLogger("record", "silent");
   const readiness = new Readiness();
   const bus = connectBus({
-    url: access.url,
-    user: access.user,
-    password: access.password,
-    tls,
+    ...access,
     name: "kvmgov record",
     manage,
     log,

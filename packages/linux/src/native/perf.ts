@@ -5,9 +5,7 @@
  */
 import { closeSync, readSync } from "node:fs";
 import { libc, SyscallError } from "./libc.ts";
-
-/** Number of the system call by architecture: libc has no wrapper for it. */
-const SYSCALL: Readonly<Partial<Record<NodeJS.Architecture, number>>> = { x64: 298, arm64: 241 };
+import { syscallNumber } from "./syscalls.ts";
 
 const TYPE_SOFTWARE = 1;
 const SW_CONTEXT_SWITCHES = 3;
@@ -28,7 +26,7 @@ const syscall = libc.func(
 /** Descriptors that one thread's counters need. */
 export const PERF_DESCRIPTORS = 2;
 
-/** Counters cannot be had at all on this host, or by this process. */
+/** A counter gave something else than counts. */
 export class PerfUnavailableError extends Error {
   override readonly name = "PerfUnavailableError";
 }
@@ -42,7 +40,7 @@ export class PerfGroup {
 
   /**
    * Begins to count at 0. Children of the thread are not counted.
-   * @throws {PerfUnavailableError} this architecture has no entry in the table
+   * @throws {UnsupportedArchitectureError} the call's number is not known here
    * @throws {SyscallError} ESRCH: the thread is gone; EACCES, EPERM: no CAP_PERFMON; EMFILE; ENOSYS: seccomp or kernel
    */
   constructor(tid: number) {
@@ -79,8 +77,7 @@ function uint64(buffer: Buffer, at: number): number {
 }
 
 function openCounter(tid: number, event: number, groupFd: number): number {
-  const number = SYSCALL[process.arch];
-  if (number === undefined) throw new PerfUnavailableError(`perf_event_open is not known on ${process.arch}`);
+  const number = syscallNumber("perf_event_open");
   const attr = Buffer.alloc(ATTR_BYTES);
   attr.writeUInt32LE(TYPE_SOFTWARE, 0);
   attr.writeUInt32LE(ATTR_BYTES, 4);

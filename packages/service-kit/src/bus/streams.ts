@@ -73,6 +73,11 @@ export function streamConfigs(settings: StreamSettings): Config[] {
   return [...kinds, refused];
 }
 
+/** What the streams may take together, in bytes of a server's memory; the server keeps so much free for them (`max_bytes`). */
+export function streamMemoryBytes(settings: StreamSettings): number {
+  return streamConfigs(settings).reduce((sum, { max_bytes: bytes = 0 }) => sum + bytes, 0);
+}
+
 /**
  * Makes what is missing and changes what differs, with the messages that are in it. Repeating it changes nothing.
  * @returns names of the streams that were made or changed
