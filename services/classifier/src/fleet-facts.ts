@@ -43,11 +43,14 @@ export class FleetFacts {
 
   async host(id: string, wanted: Wanted = {}): Promise<Remembered> {
     const { views, history, others, now } = this.#options;
+    const ownHistory = (uuid: string): GuestHistory => history.of(id, uuid);
+    const answer = isCurrent(views.get(id), now()) ? undefined : await others.getHost(id, wanted);
+    // Looked at only now: the host may have come here while another was asked.
     const own = views.get(id);
-    const remembered = { view: own, historyOf: (uuid: string) => history.of(id, uuid), missing: [] };
-    if (isCurrent(own, now())) return remembered;
-    const { value: other, missing } = await others.getHost(id, wanted);
-    if (other === undefined || !isLater(other.view, own)) return { ...remembered, missing };
+    const { value: other, missing = [] } = answer ?? {};
+    if (isCurrent(own, now())) return { view: own, historyOf: ownHistory, missing: [] };
+    if (other === undefined || !isLater(other.view, own))
+      return { view: own, historyOf: ownHistory, missing };
     return { view: withAnnounced(other.view, own), historyOf: (uuid) => historyOf(other, uuid), missing };
   }
 
