@@ -6,7 +6,7 @@ import { hostModel } from "../../packages/console/src/model/host.ts";
 import { ONLY } from "../../packages/console/src/model/model.ts";
 import { ClassifierFacts } from "../../services/classifier/src/console-source.ts";
 import { FleetFacts } from "../../services/classifier/src/fleet-facts.ts";
-import { Room, SETTINGS, TIMEOUT_MS } from "../../services/classifier/src/testing/room.ts";
+import { Room, SETTINGS } from "../../services/classifier/src/testing/room.ts";
 import type { Member } from "../../services/classifier/src/testing/room.ts";
 import { guestSample, hostOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
 
@@ -34,9 +34,6 @@ function sourceOf({ views, history, series, others, now }: Member, stored: strin
   });
 }
 
-/** Time for questions and answers to come. */
-const answered = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 60));
-
 describe("the console of one classifier", () => {
   it("shows hosts, guests and decisions of another", async () => {
     const { room, near, far, source } = two();
@@ -46,7 +43,7 @@ describe("the console of one classifier", () => {
     fleetModel(source);
     hostModel("h2", source);
     guestModel("h2", uuidOf(1), source);
-    await answered();
+    await room.answered();
     room.nowMs += 500;
     const { hosts, alarms } = fleetModel(source);
     expect(Object.keys(hosts ?? {}).sort()).toEqual(["h1", "h2"]);
@@ -56,7 +53,11 @@ describe("the console of one classifier", () => {
     expect(host["guests"]?.[uuidOf(1)]).toMatchObject({ name: "web", usage: 0.5 });
     expect(host["cpus"]?.["0"]).toMatchObject({ node: 0 });
     const guest = guestModel("h2", uuidOf(1), source);
-    expect(guest["guest"]?.[ONLY]).toMatchObject({ known: true, knownSinceMs: room.nowMs - 500, missing: [] });
+    expect(guest["guest"]?.[ONLY]).toMatchObject({
+      known: true,
+      knownSinceMs: room.nowMs - 500,
+      missing: [],
+    });
     expect(Object.keys(guest["fine"] ?? {})).toHaveLength(1);
     expect(Object.values(guest["decisions"] ?? {})).toMatchObject([{ kind: "first" }]);
   });
@@ -66,7 +67,7 @@ describe("the console of one classifier", () => {
     near.views.announced(hostOf("h9", [0]));
     room.nowMs += 60_000;
     expect(fleetModel(source)["alarms"]).toEqual({});
-    await answered();
+    await room.answered();
     expect(Object.keys(fleetModel(source)["alarms"] ?? {})).toEqual(["h9/no-sample"]);
   });
 
@@ -78,12 +79,12 @@ describe("the console of one classifier", () => {
     expect(room.asked).toEqual([]);
     for (let look = 0; look < 10; look++) {
       hostModel("h2", source);
-      await answered();
+      await room.answered();
       room.nowMs += 250;
     }
     expect(room.asked).toEqual(Array(3).fill("host"));
     room.nowMs += 60_000;
-    await answered();
+    await room.answered();
     expect(room.asked).toHaveLength(3);
   });
 
@@ -91,12 +92,12 @@ describe("the console of one classifier", () => {
     const { room, near, far, source } = two();
     far.tick("h2", [web]);
     fleetModel(source);
-    await answered();
+    await room.answered();
     room.members.delete("far");
     for (let second = 0; second < 6; second++) {
       room.nowMs += 1000;
       fleetModel(source);
-      await answered();
+      await room.answered();
     }
     const { hosts, alarms } = fleetModel(source);
     expect(hosts?.["h2"]).toMatchObject({ services: 1, severity: "warning" });
@@ -107,11 +108,11 @@ describe("the console of one classifier", () => {
   });
 
   it("says that it is not complete where one does not answer", async () => {
-    const { near, far, source } = two();
+    const { room, near, far, source } = two();
     far.isDeaf = true;
     near.tick("h1", [web]);
     fleetModel(source);
-    await new Promise((resolve) => setTimeout(resolve, TIMEOUT_MS + 60));
+    await room.answered();
     expect(fleetModel(source)["alarms"]?.["/not-complete"]).toMatchObject({
       severity: "warning",
       text: expect.stringContaining("1 of 1 other classifiers (far) did not answer"),
@@ -125,7 +126,7 @@ describe("the console of one classifier", () => {
     far.tick("h1", [web, guestSample(2, { run: 0.1 })]);
     hostModel("h1", source);
     fleetModel(source);
-    await answered();
+    await room.answered();
     expect(fleetModel(source)["hosts"]?.["h1"]).toMatchObject({ services: 2 });
     expect(Object.keys(hostModel("h1", source)["guests"] ?? {})).toHaveLength(2);
     room.nowMs += 1000;
@@ -138,7 +139,7 @@ describe("the console of one classifier", () => {
     const source = sourceOf(room.join("near"));
     room.join("far", -60_000).tick("h2", [web]);
     fleetModel(source);
-    await answered();
+    await room.answered();
     const { hosts, alarms } = fleetModel(source);
     expect(hosts?.["h2"]?.["sampleAtMs"]).toBe(room.nowMs);
     expect(alarms?.["h2/no-sample"]).toBeUndefined();
@@ -146,7 +147,8 @@ describe("the console of one classifier", () => {
 });
 
 describe("requests to one classifier", () => {
-  const factsOf = ({ views, history, others, now }: Member) => new FleetFacts({ views, history, others, now });
+  const factsOf = ({ views, history, others, now }: Member) =>
+    new FleetFacts({ views, history, others, now });
 
   it("are answered from another's memory", async () => {
     const { room, near, far } = two();

@@ -11,16 +11,18 @@ import { guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Views } from "./views.ts";
 
 const NAME = 'web "a/b"';
-let pages: Pages | undefined;
-afterEach(() => pages?.close());
+const opened: Pages[] = [];
+afterEach(async () => {
+  for (const pages of opened.splice(0)) await pages.close();
+});
 
 /**
  * A classifier's pages after one decision on host h1 with one guest, which an actuator tried in a dry run.
  * @param missing what others do not tell
  */
-async function classifier(missing: string[] = []): Promise<
-  (path: string) => Promise<{ status: number; body: Record<string, unknown> }>
-> {
+async function classifier(
+  missing: string[] = [],
+): Promise<(path: string) => Promise<{ status: number; body: Record<string, unknown> }>> {
   const store = new MemoryStore();
   const history = new History(() => 5000);
   const views = new Views(() => 5000);
@@ -56,7 +58,7 @@ async function classifier(missing: string[] = []): Promise<
     dryRun: true,
   };
   memory.history.applied({ schema: 1, host: "h1", bootId: sample.bootId, ...report });
-  pages = await startPages({
+  const pages = await startPages({
     listen: "127.0.0.1:0",
     title: "test",
     registry: new Registry(),
@@ -64,6 +66,7 @@ async function classifier(missing: string[] = []): Promise<
     log: createLogger("classifier", "silent"),
     routes: (app) => addApi(app, { store, views, facts, isPageAllowed: () => true }),
   });
+  opened.push(pages);
   const { url } = pages;
   return async (path) => {
     const answer = await fetch(`${url}${path}`);
@@ -89,7 +92,11 @@ it("tells a guest's history, and since when it is in its list by the host's wall
 
 it("finds guests by name and by UUID", async () => {
   const get = await classifier();
-  const found = { guests: [{ host: "h1", uuid: uuidOf(1), name: NAME, class: "service" }], more: 0, missing: [] };
+  const found = {
+    guests: [{ host: "h1", uuid: uuidOf(1), name: NAME, class: "service" }],
+    more: 0,
+    missing: [],
+  };
   expect((await get(`/api/v1/guests/${encodeURIComponent(NAME)}`)).body).toEqual(found);
   expect((await get(`/api/v1/guests/${uuidOf(1).toUpperCase()}`)).body).toEqual(found);
   expect((await get("/api/v1/guests/web")).body).toEqual({ guests: [], more: 0, missing: [] });

@@ -58,7 +58,8 @@ export class FleetFacts {
     const { views, others } = this.#options;
     const { value: lines, missing } = await others.getFleet();
     const heads = new Map<string, HostHead>();
-    for (const [id, { lastHeardMs, row }] of lines) heads.set(id, { lastHeardMs, generation: row.generation });
+    for (const [id, { lastHeardMs, row }] of lines)
+      heads.set(id, { lastHeardMs, generation: row.generation });
     for (const [id, view] of views.entries()) {
       const other = lines.get(id);
       const isOther = other !== undefined && (other.row.sampleAtMs ?? 0) > (view.tick?.decidedAtMs ?? -1);
@@ -71,7 +72,9 @@ export class FleetFacts {
   async find(guest: string): Promise<Answer<Found>> {
     const { views, others } = this.#options;
     const [own, { value: elsewhere, missing }] = [findGuests(guest, views), await others.find(guest)];
-    const found = new Map([...own.guests, ...elsewhere.guests].map((each) => [`${each.host}/${each.uuid}`, each]));
+    const found = new Map(
+      [...own.guests, ...elsewhere.guests].map((each) => [`${each.host}/${each.uuid}`, each]),
+    );
     return { value: boundFound([...found.values()], own.more + elsewhere.more), missing };
   }
 }

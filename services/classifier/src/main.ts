@@ -100,15 +100,15 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
       series.decided(sample, plan, report);
     },
   });
-  let shared: SharedWork | undefined;
   const onConsoleError = (what: string, error: unknown): void =>
     log.error({ event: "console-failed", what, err: error }, `console: ${what}: ${(error as Error).message}`);
   const self = randomBytes(6).toString("hex");
+  // Before the work is shared nobody is known.
+  const work: { shared?: SharedWork } = {};
   const { others, leave } = connectFacts({
     bus,
     self,
-    // Before the work is shared nobody is known.
-    members: () => shared?.members,
+    members: () => work.shared?.members,
     views,
     history,
     series,
@@ -163,7 +163,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const reports = { views, topologies, history, ticker, refusals, metrics, tracing };
   // All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself.
   const takeApplied = onApplied(reports);
-  shared = bus.share({
+  const shared = bus.share({
     self,
     silenceMs: config.silenceMs,
     handlers: {
@@ -181,6 +181,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
       for (const memory of [ticker, views, history, series, announcer]) memory.forget(isGone);
     },
   });
+  work.shared = shared;
   const announcements = bus.consume("host", LAST_OF_EACH_HOST, signal, onHost(reports));
 
   await untilAborted(signal);

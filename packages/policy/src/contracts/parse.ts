@@ -49,11 +49,7 @@ export function parseContract<T>(
  * Parses JSON text or UTF-8 bytes; of its fields only the version is looked at.
  * @throws {ContractError} oversized, too deep, of a later version, or not JSON
  */
-export function parseJson(
-  input: string | Uint8Array,
-  what: string,
-  bytesMax = MESSAGE_BYTES_MAX,
-): unknown {
+export function parseJson(input: string | Uint8Array, what: string, bytesMax = MESSAGE_BYTES_MAX): unknown {
   const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
   if (bytes.length > bytesMax) {
     throw new ContractError(what, "", `is ${bytes.length} bytes long, at most ${bytesMax} are accepted`);

@@ -110,5 +110,7 @@ export class Questions {
 }
 
 const ANSWERS = new RegExp(
-  `^${answerSubject("MEMBER", "NAME").replaceAll(".", "\\.").replace(/MEMBER|NAME/g, "[A-Za-z0-9_-]{1,64}")}$`,
+  `^${answerSubject("MEMBER", "NAME")
+    .replaceAll(".", "\\.")
+    .replace(/MEMBER|NAME/g, "[A-Za-z0-9_-]{1,64}")}$`,
 );

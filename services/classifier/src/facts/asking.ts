@@ -111,7 +111,7 @@ export class Asking {
         end = questions.ask(what, data, (bytes) => void take(bytes).catch(reject));
       } catch (error) {
         clearTimeout(timer);
-        reject(error as Error);
+        reject(error);
       }
     });
   }

@@ -34,7 +34,11 @@ describe("refuses", () => {
     ["nothing", "not-gzip", new Uint8Array()],
     ["half of an answer", "not-gzip", zipped({ ...head, guests: [], more: 0 }).subarray(0, 20)],
     ["text that is no JSON", "not-json", zipped("guests")],
-    ["another version of the contracts", "newer-version", zipped({ ...head, schema: 2, guests: [], more: 0 })],
+    [
+      "another version of the contracts",
+      "newer-version",
+      zipped({ ...head, schema: 2, guests: [], more: 0 }),
+    ],
     ["what is nested too deep", "too-deep", zipped("[".repeat(1000))],
     ["what unzips to too much", "oversized", zipped(" ".repeat(17 * 1024 * 1024))],
     ["a name that is no member's", "invalid", zipped({ ...head, from: "a.b", guests: [], more: 0 })],

@@ -128,9 +128,7 @@ export class Others {
     return { value: missing.length > 0 ? before : undefined, missing };
   }
 
-  async #askFleet(
-    before: ReadonlyMap<string, OtherLine>,
-  ): Promise<Answer<ReadonlyMap<string, OtherLine>>> {
+  async #askFleet(before: ReadonlyMap<string, OtherLine>): Promise<Answer<ReadonlyMap<string, OtherLine>>> {
     const { asking, now } = this.#options;
     const { pieces, missing } = await asking.ask("fleet", {});
     const lines = newestLines(pieces);

@@ -76,7 +76,7 @@ it("moves each time to the clock of whoever asks", async () => {
         host?.series,
       ]),
     );
-  expect(timesOf(here).length).toBeGreaterThan(15);
+  expect(timesOf(here).length).toBeGreaterThanOrEqual(15);
   expect(timesOf(there)).toEqual(timesOf(here).map((ms) => ms + 5000));
   // By the host's own clock, which all see alike.
   expect(there?.view.tick?.sample).toEqual(here?.view.tick?.sample);

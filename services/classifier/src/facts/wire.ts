@@ -31,10 +31,7 @@ export function wireFacts({ tick, applied, troubles, knownSinceMs }: HostView): 
 }
 
 /** @param shiftMs what to add to times so that they are of our own clock */
-export function hostOf(
-  { facts, guest, writes }: AnswerOf<"host">,
-  shiftMs: number,
-): OtherHost | undefined {
+export function hostOf({ facts, guest, writes }: AnswerOf<"host">, shiftMs: number): OtherHost | undefined {
   if (facts === undefined) return undefined;
   const byGuest = (writes ?? []).map(
     ({ uuid, ...own }) => [uuid, shiftHistory({ decisions: [], drift: [], ...own }, shiftMs)] as const,

@@ -26,8 +26,18 @@ export class Room {
   readonly members = new Map<string, Member>();
   /** Who lives, as the members hear it. */
   living: "here" | "unknown" = "here";
+  /** Questions that wait for answers. */
+  open = 0;
   /** What a stranger sends in answer to any question. */
   forged: Uint8Array[] = [];
+
+  /** Waits until no question is open any more, and what came of it is known. */
+  async answered(): Promise<void> {
+    const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10));
+    do await turn();
+    while (this.open > 0);
+    await turn();
+  }
 
   /** @param skewMs of its clock */
   join(name: string, skewMs = 0): Member {
@@ -108,7 +118,11 @@ export class Member {
     for (const other of room.members.values())
       if (other !== this && !other.isDeaf) other.answering.asked(question);
     for (const piece of room.forged) answer(piece);
-    return () => (isOpen = false);
+    room.open += 1;
+    return () => {
+      if (isOpen) room.open -= 1;
+      isOpen = false;
+    };
   }
 
   /** One period of a host that this classifier works off. */
