@@ -186,8 +186,8 @@ describeWith(["servers", "browser"], "two classifiers", () => {
   it("count what they ask and answer, and refuse nothing of each other", async () => {
     for (const one of living) {
       const count = async (series: string): Promise<number> => (await one.metric(series)) ?? 0;
-      expect(await count('kvmgov_facts_questions_total{what="fleet",outcome="complete"}')).toBeGreaterThan(0);
-      expect(await count('kvmgov_facts_answers_total{what="fleet",outcome="sent"}')).toBeGreaterThan(0);
+      expect(await count('kvmgov_facts_questions_total{kind="fleet",outcome="complete"}')).toBeGreaterThan(0);
+      expect(await count('kvmgov_facts_answers_total{kind="fleet",outcome="sent"}')).toBeGreaterThan(0);
       expect(await one.metrics()).not.toMatch(/kvmgov_facts_answers_refused_total\{/);
       expect(await one.metrics()).not.toMatch(
         /kvmgov_facts_answers_total\{[^}]*outcome="(failed|refused|busy)/,

@@ -51,9 +51,9 @@ export class Answering {
 
   /** Takes a question; answers it later. */
   asked(question: Question): void {
-    const what = isWhat(question.kind) ? question.kind : "other";
+    const kind = isWhat(question.kind) ? question.kind : "other";
     if (this.#waiting.length >= WAITING_MAX)
-      return this.#options.metrics.answers.inc({ what, outcome: "busy" });
+      return this.#options.metrics.answers.inc({ kind, outcome: "busy" });
     this.#waiting.push(question);
     if (!this.#isRunning) void this.#run();
   }
@@ -71,13 +71,13 @@ export class Answering {
     const { kind } = question;
     const { metrics, log } = this.#options;
     // Of a later version: whoever asks hears that nobody answers.
-    if (!isWhat(kind)) return metrics.answers.inc({ what: "other", outcome: "refused" });
+    if (!isWhat(kind)) return metrics.answers.inc({ kind: "other", outcome: "refused" });
     try {
       const outcome = await this.#send(kind, question);
-      metrics.answers.inc({ what: kind, outcome });
+      metrics.answers.inc({ kind, outcome });
     } catch (error) {
       const isRefused = error instanceof FactsRefusedError;
-      metrics.answers.inc({ what: kind, outcome: isRefused ? "refused" : "failed" });
+      metrics.answers.inc({ kind, outcome: isRefused ? "refused" : "failed" });
       const message = `a question for ${kind} was not answered: ${(error as Error).message}`;
       if (isRefused) log.debug({ event: "question-refused", what: kind, reason: error.reason }, message);
       else log.warn({ event: "answer-failed", what: kind, err: error }, message);
@@ -116,7 +116,7 @@ export class Answering {
     const { self, now, clock, metrics } = this.#options;
     const from = clock();
     const packing = pack({ from: self, nowMs: now(), ...make() });
-    metrics.answerSeconds.observe({ what }, (clock() - from) / 1000);
+    metrics.answerSeconds.observe({ kind: what }, (clock() - from) / 1000);
     return packing;
   }
 

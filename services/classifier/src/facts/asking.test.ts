@@ -25,7 +25,7 @@ describe("a question", () => {
     const { pieces, missing } = await asker.asking.ask("find", { guest: "web" });
     expect(missing).toEqual([]);
     expect(pieces.map(({ answer }) => answer.from).sort()).toEqual(["b", "c"]);
-    expect(await asker.counted(QUESTIONS, { what: "find", outcome: "complete" })).toBe(1);
+    expect(await asker.counted(QUESTIONS, { kind: "find", outcome: "complete" })).toBe(1);
   });
 
   it("is not asked where nobody else lives", async () => {
@@ -41,7 +41,7 @@ describe("a question", () => {
     const { pieces, missing } = await asker.asking.ask("find", { guest: "web" });
     expect(pieces).toHaveLength(1);
     expect(missing).toEqual([`1 of 2 other classifiers (old) did not answer within ${TIMEOUT_MS} ms`]);
-    expect(await asker.counted(QUESTIONS, { what: "find", outcome: "incomplete" })).toBe(1);
+    expect(await asker.counted(QUESTIONS, { kind: "find", outcome: "incomplete" })).toBe(1);
   });
 
   it("ends when one has said enough, whoever is silent", async () => {
@@ -65,7 +65,7 @@ describe("a question", () => {
     expect((await asker.asking.ask("fleet", {})).missing).toEqual([
       `${OPEN_MAX} questions to other classifiers are open`,
     ]);
-    expect(await asker.counted(QUESTIONS, { what: "fleet", outcome: "not-asked" })).toBe(2);
+    expect(await asker.counted(QUESTIONS, { kind: "fleet", outcome: "not-asked" })).toBe(2);
   });
 
   it("is complete for nobody while it is not known who lives", async () => {
@@ -133,7 +133,7 @@ describe("an answer", () => {
     const { value, missing } = await asker.others.getHost("h1");
     expect(value).toBeUndefined();
     expect(missing).toEqual(["classifier b: its answer is larger than a message of NATS may be (400 bytes)"]);
-    expect(await others[0]?.counted(ANSWERS, { what: "host", outcome: "too-large" })).toBe(1);
+    expect(await others[0]?.counted(ANSWERS, { kind: "host", outcome: "too-large" })).toBe(1);
   });
 
   it("follows no guest for a stranger's UUID", async () => {
@@ -163,9 +163,9 @@ describe("an answer", () => {
     const before = sent.length;
     await waitUntil(() => sent.length > before);
     const counted = (labels: Record<string, string>) => member?.counted(ANSWERS, labels);
-    expect(await counted({ what: "find", outcome: "busy" })).toBeGreaterThanOrEqual(9);
-    expect(await counted({ what: "find", outcome: "refused" })).toBe(1);
-    expect(await counted({ what: "other", outcome: "refused" })).toBe(1);
+    expect(await counted({ kind: "find", outcome: "busy" })).toBeGreaterThanOrEqual(9);
+    expect(await counted({ kind: "find", outcome: "refused" })).toBe(1);
+    expect(await counted({ kind: "other", outcome: "refused" })).toBe(1);
   });
 });
 

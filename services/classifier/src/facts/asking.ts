@@ -58,13 +58,13 @@ export class Asking {
     const others = this.#others();
     if (others?.size === 0) return { pieces: [], missing: [] };
     const notAsked = (why: string): Gathered<W> => {
-      metrics.asks.inc({ what, outcome: "not-asked" });
+      metrics.asks.inc({ kind: what, outcome: "not-asked" });
       return { pieces: [], missing: [why] };
     };
     if (questions.open >= OPEN_MAX) return notAsked(`${OPEN_MAX} questions to other classifiers are open`);
     try {
       const gathered = await this.#gather(what, await pack(question), others, isEnough);
-      metrics.asks.inc({ what, outcome: gathered.missing.length === 0 ? "complete" : "incomplete" });
+      metrics.asks.inc({ kind: what, outcome: gathered.missing.length === 0 ? "complete" : "incomplete" });
       return gathered;
     } catch (error) {
       if (!(error instanceof BusAwayError)) throw error;

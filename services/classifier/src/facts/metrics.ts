@@ -10,13 +10,13 @@ export function createFactsMetrics(registry: Registry) {
     asks: new Counter({
       name: "kvmgov_facts_questions_total",
       help: "Questions to the other classifiers, by kind and by whether all that live answered: complete, incomplete, or not-asked (NATS away, too many questions open)",
-      labelNames: ["what", "outcome"],
+      labelNames: ["kind", "outcome"],
       registers,
     }),
     answers: new Counter({
       name: "kvmgov_facts_answers_total",
       help: "Questions of other classifiers, by kind and outcome: sent, too-large, busy (too many at a time), refused (not a question of ours), failed",
-      labelNames: ["what", "outcome"],
+      labelNames: ["kind", "outcome"],
       registers,
     }),
     refused: new Counter({
@@ -33,7 +33,7 @@ export function createFactsMetrics(registry: Registry) {
     answerSeconds: new Histogram({
       name: "kvmgov_facts_answer_seconds",
       help: "Time for which answering one question of another classifier held up everything else, piece by piece",
-      labelNames: ["what"],
+      labelNames: ["kind"],
       buckets: [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1],
       registers,
     }),
