@@ -134,6 +134,23 @@ describe("the console of one classifier", () => {
     expect(fleetModel(source)["hosts"]?.["h1"]).toMatchObject({ services: 1 });
   });
 
+  it("takes the later word of two others, in whatever order they answer", async () => {
+    for (const names of [
+      ["early", "late"],
+      ["late", "early"],
+    ]) {
+      const room = new Room();
+      const source = sourceOf(room.join("near"));
+      for (const name of names) room.join(name);
+      room.members.get("early")?.tick("h1", [web]);
+      room.nowMs += 3000;
+      room.members.get("late")?.tick("h1", [web, guestSample(2, { run: 0.1 })]);
+      fleetModel(source);
+      await room.answered();
+      expect(fleetModel(source)["hosts"]?.["h1"]).toMatchObject({ services: 2 });
+    }
+  });
+
   it("takes a clock that is wrong by a minute for no silence", async () => {
     const room = new Room();
     const source = sourceOf(room.join("near"));

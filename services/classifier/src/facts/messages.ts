@@ -80,8 +80,7 @@ export const answerSchemas = {
 export type AnswerOf<W extends What> = z.output<(typeof answerSchemas)[W]>;
 export type Body<T> = Omit<T, "schema">;
 
-export type RefusalReason =
-  "oversized" | "not-gzip" | "too-deep" | "newer-version" | "not-json" | "invalid" | "wrong-host";
+export type RefusalReason = "oversized" | "not-gzip" | "too-deep" | "newer-version" | "not-json" | "invalid";
 
 /** A question or an answer is not what it should be. The message names it and the field. */
 export class FactsRefusedError extends Error {
