@@ -6,14 +6,15 @@ import { hostModel } from "../../packages/console/src/model/host.ts";
 import { ONLY } from "../../packages/console/src/model/model.ts";
 import { ClassifierFacts } from "../../services/classifier/src/console-source.ts";
 import { FleetFacts } from "../../services/classifier/src/fleet-facts.ts";
-import { Room, SETTINGS } from "../../services/classifier/src/testing/room.ts";
+import { Room, SETTINGS, TIMEOUT_MS } from "../../services/classifier/src/testing/room.ts";
 import type { Member } from "../../services/classifier/src/testing/room.ts";
 import { guestSample, hostOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
 
 const web = guestSample(1, { run: 0.5, name: "web" });
 
-function two() {
+function two(timeoutMs = TIMEOUT_MS.long) {
   const room = new Room();
+  room.timeoutMs = timeoutMs;
   const [near, far] = [room.join("near"), room.join("far")];
   return { room, near, far, source: sourceOf(near) };
 }
@@ -108,7 +109,7 @@ describe("the console of one classifier", () => {
   });
 
   it("says that it is not complete where one does not answer", async () => {
-    const { room, near, far, source } = two();
+    const { room, near, far, source } = two(TIMEOUT_MS.short);
     far.isDeaf = true;
     near.tick("h1", [web]);
     fleetModel(source);
@@ -197,7 +198,7 @@ describe("requests to one classifier", () => {
   });
 
   it("say what is missing", async () => {
-    const { room, near, far } = two();
+    const { room, near, far } = two(TIMEOUT_MS.short);
     far.isDeaf = true;
     expect((await factsOf(near).host("h2")).missing).toHaveLength(1);
     room.isAway = true;

@@ -11,8 +11,10 @@ const QUESTIONS = "kvmgov_facts_questions_total";
 const ANSWERS = "kvmgov_facts_answers_total";
 const web = guestSample(1, { run: 0.5, name: "web" });
 
-function roomOf(...names: string[]) {
+/** @param timeoutMs long where all answer */
+function roomOf(names: readonly string[], timeoutMs = TIMEOUT_MS.long) {
   const room = new Room();
+  room.timeoutMs = timeoutMs;
   const members = names.map((name) => room.join(name));
   const [asker = room.join("asker"), ...others] = members;
   return { room, asker, others };
@@ -20,7 +22,7 @@ function roomOf(...names: string[]) {
 
 describe("a question", () => {
   it("ends when all that live have answered", async () => {
-    const { asker, others } = roomOf("a", "b", "c");
+    const { asker, others } = roomOf(["a", "b", "c"]);
     for (const [n, other] of others.entries()) other.tick(`h${n}`, [web]);
     const { pieces, missing } = await asker.asking.ask("find", { guest: "web" });
     expect(missing).toEqual([]);
@@ -29,23 +31,23 @@ describe("a question", () => {
   });
 
   it("is not asked where nobody else lives", async () => {
-    const { room, asker } = roomOf("a");
+    const { room, asker } = roomOf(["a"]);
     expect(await asker.asking.ask("fleet", {})).toEqual({ pieces: [], missing: [] });
     expect(room.asked).toEqual([]);
   });
 
   it("ends after its time, and says who did not answer", async () => {
-    const { asker, others } = roomOf("a", "b", "old");
+    const { asker, others } = roomOf(["a", "b", "old"], TIMEOUT_MS.short);
     const [, old] = others;
     if (old !== undefined) old.isDeaf = true;
     const { pieces, missing } = await asker.asking.ask("find", { guest: "web" });
     expect(pieces).toHaveLength(1);
-    expect(missing).toEqual([`1 of 2 other classifiers (old) did not answer within ${TIMEOUT_MS} ms`]);
+    expect(missing).toEqual([`1 of 2 other classifiers (old) did not answer within ${TIMEOUT_MS.short} ms`]);
     expect(await asker.counted(QUESTIONS, { kind: "find", outcome: "incomplete" })).toBe(1);
   });
 
   it("ends when one has said enough, whoever is silent", async () => {
-    const { asker, others } = roomOf("a", "b", "old");
+    const { asker, others } = roomOf(["a", "b", "old"]);
     const [owner, old] = others;
     if (old !== undefined) old.isDeaf = true;
     owner?.tick("h1", [web]);
@@ -55,7 +57,7 @@ describe("a question", () => {
   });
 
   it("is not asked while NATS is away, nor when too many are open", async () => {
-    const { room, asker } = roomOf("a", "b");
+    const { room, asker } = roomOf(["a", "b"]);
     room.isAway = true;
     expect((await asker.asking.ask("fleet", {})).missing).toEqual([
       "NATS is away: other classifiers cannot be asked",
@@ -69,7 +71,7 @@ describe("a question", () => {
   });
 
   it("is complete for nobody while it is not known who lives", async () => {
-    const { room, asker } = roomOf("a", "b");
+    const { room, asker } = roomOf(["a", "b"], TIMEOUT_MS.short);
     room.living = "unknown";
     expect((await asker.asking.ask("find", { guest: "web" })).missing).toEqual([
       "it is not known yet which other classifiers there are",
@@ -77,7 +79,7 @@ describe("a question", () => {
   });
 
   it("counts what is not an answer, and uses the rest", async () => {
-    const { room, asker, others } = roomOf("a", "b");
+    const { room, asker, others } = roomOf(["a", "b"]);
     others[0]?.tick("h1", [web]);
     room.forged = [
       new TextEncoder().encode('{"stream":"KVMGOV_SAMPLE","seq":7}'),
@@ -92,7 +94,7 @@ describe("a question", () => {
   });
 
   it("takes no answer on another host", async () => {
-    const { room, asker, others } = roomOf("a", "b");
+    const { room, asker, others } = roomOf(["a", "b"], TIMEOUT_MS.short);
     const [owner] = others;
     owner?.tick("h2", [web]);
     const facts = wireFacts(owner?.views.get("h2") ?? {});
@@ -103,7 +105,7 @@ describe("a question", () => {
 
 describe("an answer", () => {
   it("is given on the hosts of one's own work alone", async () => {
-    const { asker, others } = roomOf("a", "b");
+    const { asker, others } = roomOf(["a", "b"]);
     others[0]?.views.announced(hostOf("h1", [0]));
     expect(await asker.others.getHost("h1")).toEqual({ value: undefined, missing: [] });
     expect((await asker.others.getFleet()).value.size).toBe(0);
@@ -113,7 +115,7 @@ describe("an answer", () => {
   });
 
   it("comes in pieces, each below what a message may hold", async () => {
-    const { room, asker, others } = roomOf("a", "b");
+    const { room, asker, others } = roomOf(["a", "b"]);
     const count = 2 * LINES_A_PIECE + 1;
     for (let n = 0; n < count; n++) others[0]?.tick(`h${n}`, [web]);
     room.bytesMax = 64 * 1024;
@@ -127,7 +129,7 @@ describe("an answer", () => {
   });
 
   it("that is larger than a message is not sent, and that is said", async () => {
-    const { room, asker, others } = roomOf("a", "b");
+    const { room, asker, others } = roomOf(["a", "b"]);
     others[0]?.tick("h1", [web]);
     room.bytesMax = 400;
     const { value, missing } = await asker.others.getHost("h1");
@@ -137,14 +139,14 @@ describe("an answer", () => {
   });
 
   it("follows no guest for a stranger's UUID", async () => {
-    const { asker, others } = roomOf("a", "b");
+    const { asker, others } = roomOf(["a", "b"]);
     others[0]?.tick("h1", [web]);
     expect((await asker.others.getHost("h1", { guest: uuidOf(9) })).value?.series?.fine).toEqual([]);
     expect(others[0]?.series.size).toBe(1);
   });
 
   it("is not given to more questions than may wait, nor to what is no question", async () => {
-    const { others } = roomOf("a", "b");
+    const { others } = roomOf(["a", "b"]);
     const [member] = others;
     const sent: Uint8Array[] = [];
     const question = {
