@@ -1,6 +1,6 @@
 /**
- * Questions and answers among classifiers: gzipped JSON. A host can make the server send its own plan, or an acknowledgement, to any subject
- * (as the target of a consumer, or as a reply); both are plain JSON, and are refused because they are not gzip.
+ * Questions and answers among classifiers: gzipped JSON. A host can make the server send an acknowledgement to any subject (as the reply of a
+ * sample), perhaps its own plan too (as the target of a consumer); both are plain JSON, and are refused because they are not gzip.
  */
 import { promisify } from "node:util";
 import { gunzip, gzip, constants } from "node:zlib";
@@ -92,7 +92,7 @@ export class FactsRefusedError extends Error {
   }
 }
 
-/** What an answer in these bytes would be compressed: in a thread, so that ticks go on. */
+/** The bytes of a question or an answer: compressed in a thread, so that ticks go on. */
 export async function pack(message: object): Promise<Uint8Array> {
   const text = JSON.stringify({ schema: CONTRACT_VERSION, ...message });
   return compress(text, { level: constants.Z_BEST_SPEED });
