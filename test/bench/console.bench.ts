@@ -41,6 +41,13 @@ function decided(host: string, tick: number, guests: number): Decided {
   return { sample, plan: decision.plan, report: decision.report };
 }
 
+const NO_OTHERS = {
+  fleet: () => new Map<string, never>(),
+  host: () => ({ value: undefined, missing: [] }),
+  isAskedFor: () => false,
+  missing: () => [],
+};
+
 function memory(hosts: number, guests: number) {
   const views = new Views(() => nowMs);
   const series = new SeriesStore(() => nowMs, 2000);
@@ -48,6 +55,7 @@ function memory(hosts: number, guests: number) {
     views,
     series,
     history: new History(() => nowMs),
+    others: NO_OTHERS,
     store: { hosts: () => Promise.resolve([]) },
     readiness: { parts: () => ({}) },
     settings: () => settings,

@@ -10,6 +10,7 @@ import {
 import { Registry } from "prom-client";
 import { createMetrics as createActuatorMetrics, exposeState } from "../../services/actuator/src/metrics.ts";
 import { exposeRefusedPages } from "../../services/classifier/src/discovery.ts";
+import { createFactsMetrics } from "../../services/classifier/src/facts/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
 import {
   createMetrics as createClassifierMetrics,
@@ -96,6 +97,7 @@ function collector(): Registry {
 function classifier(): Registry {
   const registry = new Registry();
   createClassifierMetrics(registry);
+  createFactsMetrics(registry);
   exposeRedisUp(registry, none.isUp);
   exposeConsole(registry, () => ({ streams: 0, refused: 0, cutOff: 0 }));
   const views = new Views(Date.now);

@@ -55,6 +55,7 @@ async function namesInSources(): Promise<string[]> {
   const files = [
     "services/classifier/src/metrics.ts",
     "services/classifier/src/guest-metrics.ts",
+    "services/classifier/src/facts/metrics.ts",
     "services/classifier/src/store/redis-connection.ts",
     "services/actuator/src/metrics.ts",
     "services/actuator/src/main.ts",

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { connect, headers } from "@nats-io/transport-node";
 import type { NatsConnection } from "@nats-io/transport-node";
 import { ensureTools, Server } from "@kvm-governor/lab";
-import { inboxPrefixOf, subjects } from "@kvm-governor/policy";
+import { answerSubject, inboxPrefixOf, questionSubject, subjects } from "@kvm-governor/policy";
 import { connectBus, createLogger, Readiness } from "@kvm-governor/service-kit";
 import type { Bus } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
@@ -147,6 +147,13 @@ describeWith(["servers"], "credentials of hosts", () => {
       }
     });
 
+    it("cannot ask classifiers, nor answer in their place", async () => {
+      const spy = await rawAs(first, "h1");
+      for (const subject of [questionSubject("host"), questionSubject("fleet"), answerSubject("a1", "x")]) {
+        await expect(spy.request(subject, "{}", { timeout: 1500 })).rejects.toThrow(/permissions violation/i);
+      }
+    });
+
     it("cannot read another's plan, by any way", async () => {
       const spy = await rawAs(first, "h1");
       const ask = (subject: string, body: object | "" = ""): Promise<unknown> =>
@@ -211,6 +218,8 @@ describeWith(["servers"], "credentials of hosts", () => {
         "_INBOX.>",
         `${inboxPrefixOf("h2")}.>`,
         "kvmgov.>",
+        questionSubject("*"),
+        answerSubject("*", "*"),
         subjects.sample("h2"),
         "$KV.>",
         ">",

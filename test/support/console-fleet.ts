@@ -10,7 +10,7 @@ export interface FleetHost {
   name: string;
   topology: readonly CpuTopology[];
   /** What its guests do in a tick; they are numbered from 1. */
-  guests: (tick: number) => readonly (GuestUse & Partial<GuestSample>)[];
+  guests: (tick: number) => readonly (GuestUse & Partial<Omit<GuestSample, keyof GuestUse>>)[];
   /** Use by the host itself, in cores. */
   hostRun?: number;
   unreadable?: Sample["unreadable"];

@@ -9,6 +9,7 @@ import type {
   Sample,
   Settings,
 } from "@kvm-governor/policy";
+import type { AlarmRow, HostRow } from "./model/model.ts";
 
 /** Times are Unix milliseconds of the classifier's clock, unless a name says otherwise. */
 export interface HostFacts {
@@ -17,6 +18,8 @@ export interface HostFacts {
   announced?: { host: Host; receivedAtMs: number };
   /** What went wrong lately; entries may be old. */
   troubles?: TroubleFacts;
+  /** Since when its classifier works it off: of what was before, it remembers nothing. */
+  knownSinceMs?: number;
 }
 
 /** The last decision on a host. */
@@ -59,6 +62,14 @@ export interface GuestSeries {
   isFollowed: boolean;
 }
 
+/** A host as the fleet's page shows it. */
+export interface HostLine {
+  id: string;
+  row: HostRow;
+  /** The worst first; not more than a page has room for. */
+  alarms: readonly AlarmRow[];
+}
+
 /** Where the console gets its facts: read-only, synchronous, from memory. */
 export interface ConsoleSource {
   now(): number;
@@ -66,8 +77,16 @@ export interface ConsoleSource {
   settings(): Settings;
   /** What this classifier waits for (Redis, NATS): name and what is wrong. */
   waitsFor(): readonly { name: string; detail: string }[];
+  /** Hosts that this classifier has heard of. */
   hosts(): Iterable<readonly [id: string, facts: HostFacts]>;
-  host(id: string): HostFacts | undefined;
+  /** Hosts that other classifiers work off, by id, as they answered last. */
+  elsewhere(): ReadonlyMap<string, HostLine>;
+  /** Whether others were asked about a host and had no time to answer yet. */
+  isAskedFor(id: string): boolean;
+  /** What could not be learnt from other classifiers, about the fleet or what is named, in words. */
+  missing(host?: string, guest?: string): readonly string[];
+  /** Any host of the fleet. @param guest whose history and course are wanted too */
+  host(id: string, guest?: string): HostFacts | undefined;
   /** Hosts in the store, also those that this classifier has not heard of. */
   storedHosts(): readonly string[];
   history(host: string, uuid: string): GuestHistory;

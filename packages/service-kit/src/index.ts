@@ -7,6 +7,7 @@ export { PlanConflictError } from "./bus/plans.ts";
 export { LAST_OF_EACH_HOST } from "./bus/places.ts";
 export type { Place } from "./bus/places.ts";
 export type { PlanEntry, Plans } from "./bus/plans.ts";
+export type { Answered, Question, Questions } from "./bus/questions.ts";
 export type { SharedKind, SharedWork } from "./bus/shared-work.ts";
 export * from "./bus/stream-settings.ts";
 export { streamMemoryBytes } from "./bus/streams.ts";

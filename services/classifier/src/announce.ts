@@ -25,6 +25,11 @@ export class Announcer {
     this.#oversubscription(sample, report);
   }
 
+  /** Hosts that another classifier works off from now on: it says what becomes of their SLAs. */
+  forget(isGone: (host: string) => boolean): void {
+    for (const host of this.#oversubscribed) if (isGone(host)) this.#oversubscribed.delete(host);
+  }
+
   #moves(host: string, report: Report): void {
     if (!this.#counted.has(host)) {
       this.#counted.add(host);

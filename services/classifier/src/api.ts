@@ -3,7 +3,8 @@ import { guestUuid, hostId } from "@kvm-governor/policy";
 import type { GuestPlan, GuestState, HostState } from "@kvm-governor/policy";
 import type { PagesOptions } from "@kvm-governor/service-kit";
 import { prometheusTargets } from "./discovery.ts";
-import type { History } from "./history.ts";
+import type { Wanted } from "./facts/others.ts";
+import type { FleetFacts, HostHead, Remembered } from "./fleet-facts.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { HostLists, Store, StoredHost } from "./store/store.ts";
 import { guestReport, lastHeardMs } from "./views.ts";
@@ -21,15 +22,18 @@ class ApiError extends Error {
   }
 }
 
-/** What this classifier has in memory. */
-export interface Memory {
+export interface ApiSources {
+  store: Store;
+  /** What this classifier has in memory. */
   views: Views;
-  history: Pick<History, "of">;
+  /** What all have. */
+  facts: FleetFacts;
   /** Whether a host may register a page at this host name or address. */
   isPageAllowed: (hostname: string) => boolean;
 }
 
-export function addApi(app: App, store: Store, { views, history, isPageAllowed }: Memory): void {
+export function addApi(app: App, sources: ApiSources): void {
+  const { views, isPageAllowed } = sources;
   const get = (path: string, answer: (parameters: Record<string, string>) => Promise<unknown>): void => {
     app.get(path, async (request, response) => {
       try {
@@ -44,124 +48,135 @@ export function addApi(app: App, store: Store, { views, history, isPageAllowed }
   get("/api/v1/prometheus/targets", async () =>
     prometheusTargets(views.entries(), Date.now(), isPageAllowed),
   );
-  get("/api/v1/hosts", () => hostsPage(store, views));
-  get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, store, views)));
-  get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) =>
-    guestPage(await readHost(host, store, views), uuid, history),
-  );
+  get("/api/v1/hosts", () => hostsPage(sources));
+  get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, sources)));
+  get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) => {
+    const guest = parsed(guestUuid, uuid, "guest");
+    return guestPage(await readHost(host, sources, { guest }), guest);
+  });
   get("/api/v1/hosts/:host/writes", async ({ host }) =>
-    writesPage(await readHost(host, store, views), history),
+    writesPage(await readHost(host, sources, { writes: true })),
   );
-  get("/api/v1/guests/:guest", ({ guest = "" }) => Promise.resolve(guestsPage(guest, views)));
+  get("/api/v1/guests/:guest", ({ guest = "" }) => guestsPage(guest, sources));
 }
 
-async function hostsPage(store: Store, views: Views): Promise<unknown> {
-  const hosts = new Set([...(await store.hosts()), ...[...views.entries()].map(([host]) => host)]);
-  return {
-    hosts: await Promise.all(
-      [...hosts].sort().map(async (host) => hostSummary(host, await store.lists(host), views.get(host))),
-    ),
-  };
+/** @throws {ApiError} it is none */
+function parsed(schema: typeof hostId, text: string | undefined, what: string): string {
+  const result = schema.safeParse(text);
+  if (result.success) return result.data;
+  throw new ApiError(400, `${what} ${JSON.stringify(text)}: ${result.error.issues[0]?.message}`);
 }
 
-function hostSummary(id: string, lists: HostLists, view: HostView | undefined): object {
+async function hostsPage({ store, views, facts }: ApiSources): Promise<object> {
+  const [stored, { value: heads, missing }] = await Promise.all([store.hosts(), facts.hosts()]);
+  const ids = [...new Set([...stored, ...heads.keys()])].sort();
+  const hosts = ids.map(async (id) => hostSummary(id, await store.lists(id), views.get(id), heads.get(id)));
+  return { hosts: await Promise.all(hosts), missing };
+}
+
+function hostSummary(
+  id: string,
+  lists: HostLists,
+  view: HostView | undefined,
+  head: HostHead | undefined,
+): object {
   const announced = view?.announced?.host;
   return {
     id,
     name: announced?.name ?? null,
-    lastHeardMs: view === undefined ? null : lastHeardMs(view),
-    generation: view?.tick?.plan.generation ?? null,
+    lastHeardMs: head?.lastHeardMs ?? null,
+    generation: head?.generation ?? null,
     guestCounts: { service: lists.service.length, scientific: lists.scientific.length },
     metrics: announced?.metrics ?? {},
   };
 }
 
-interface HostData {
+interface HostData extends Remembered {
   id: string;
   stored: StoredHost;
   lists: HostLists;
-  view: HostView | undefined;
 }
 
-async function readHost(id: string | undefined, store: Store, views: Views): Promise<HostData> {
-  const parsed = hostId.safeParse(id);
-  if (!parsed.success)
-    throw new ApiError(400, `host id ${JSON.stringify(id)}: ${parsed.error.issues[0]?.message}`);
-  const host = parsed.data;
-  const [stored, lists] = await Promise.all([store.read(host), store.lists(host)]);
-  const view = views.get(host);
-  if (stored.version === 0 && stored.problem === undefined && view === undefined) {
-    throw new ApiError(404, `no host ${host}`);
-  }
-  return { id: host, stored, lists, view };
+async function readHost(
+  id: string | undefined,
+  { store, facts }: Pick<ApiSources, "store" | "facts">,
+  wanted: Wanted = {},
+): Promise<HostData> {
+  const host = parsed(hostId, id, "host id");
+  const [stored, lists, remembered] = await Promise.all([
+    store.read(host),
+    store.lists(host),
+    facts.host(host, wanted),
+  ]);
+  const { view, missing } = remembered;
+  if (stored.version === 0 && stored.problem === undefined && view === undefined)
+    throw notFound(`no host ${host}`, missing);
+  return { id: host, stored, lists, ...remembered };
 }
 
-function hostPage({ id, stored, lists, view }: HostData): object {
+/** Where not everybody was heard, nobody can say that there is none. */
+function notFound(what: string, missing: readonly string[]): ApiError {
+  return missing.length === 0
+    ? new ApiError(404, what)
+    : new ApiError(503, `${what}, as far as is known: ${missing.join("; ")}`);
+}
+
+function hostPage({ id, stored, lists, view, missing }: HostData): object {
+  const head = view && { lastHeardMs: lastHeardMs(view), generation: view.tick?.plan.generation ?? null };
   return {
-    ...hostSummary(id, lists, view),
+    ...hostSummary(id, lists, view, head),
     lists,
     guests: Object.entries(stored.state?.guests ?? {}).map(([uuid, guest]) =>
       storedGuest(uuid, guest, stored.state),
     ),
     storeProblem: stored.problem?.message ?? null,
     decidedAtMs: view?.tick?.decidedAtMs ?? null,
+    knownSinceMs: view?.knownSinceMs ?? null,
     sample: view?.tick?.sample ?? null,
     report: view?.tick?.report ?? null,
     plan: planOf(stored.state, view) ?? null,
     applied: view?.applied ?? null,
     announced: view?.announced?.host ?? null,
+    missing,
   };
 }
 
-function guestPage(
-  { id, stored, view }: HostData,
-  uuid: string | undefined,
-  history: Memory["history"],
-): object {
-  const parsed = guestUuid.safeParse(uuid);
-  if (!parsed.success)
-    throw new ApiError(400, `guest ${JSON.stringify(uuid)}: ${parsed.error.issues[0]?.message}`);
-  const guest = stored.state?.guests[parsed.data];
-  const report = guestReport(view?.tick, parsed.data);
-  if (guest === undefined && report === undefined)
-    throw new ApiError(404, `host ${id} has no guest ${parsed.data}`);
+function guestPage({ id, stored, view, historyOf, missing }: HostData, uuid: string): object {
+  const guest = stored.state?.guests[uuid];
+  const report = guestReport(view?.tick, uuid);
+  if (guest === undefined && report === undefined) throw notFound(`host ${id} has no guest ${uuid}`, missing);
   return {
     host: id,
     ...(guest === undefined
-      ? { uuid: parsed.data, name: report?.name, class: report?.class }
-      : storedGuest(parsed.data, guest, stored.state)),
+      ? { uuid, name: report?.name, class: report?.class }
+      : storedGuest(uuid, guest, stored.state)),
     report: report ?? null,
-    plan: planOf(stored.state, view)?.guests.find((plan: GuestPlan) => plan.uuid === parsed.data) ?? null,
-    history: history.of(id, parsed.data),
+    plan: planOf(stored.state, view)?.guests.find((plan: GuestPlan) => plan.uuid === uuid) ?? null,
+    history: historyOf(uuid),
+    knownSinceMs: view?.knownSinceMs ?? null,
+    missing,
   };
 }
 
 /** What the actuator of a host wrote, or in a dry run would write, guest by guest of the present plan. */
-function writesPage({ id, stored, view }: HostData, history: Memory["history"]): object {
+function writesPage({ id, stored, view, historyOf, missing }: HostData): object {
   const plan = planOf(stored.state, view);
   return {
     host: id,
     generation: plan?.generation ?? null,
     applied: view?.applied ?? null,
     guests: (plan?.guests ?? []).map(({ uuid, name, class: kind, reasons }) => {
-      const { writes, wouldWrite, skipped } = history.of(id, uuid);
+      const { writes, wouldWrite, skipped } = historyOf(uuid);
       return { uuid, name, class: kind, reasons, writes, wouldWrite, skipped };
     }),
+    missing,
   };
 }
 
-/** More guests of one name than this are not told: the answer says so by `more`. */
-const FOUND_MAX = 100;
-
-/** Which hosts have a guest of this name or UUID, among those that this classifier has heard of lately. */
-function guestsPage(wanted: string, views: Views): object {
-  const found: object[] = [];
-  for (const [host, { report }] of views.currentTicks()) {
-    for (const { uuid, name, class: kind } of report.guests) {
-      if (name === wanted || uuid === wanted.toLowerCase()) found.push({ host, uuid, name, class: kind });
-    }
-  }
-  return { guests: found.slice(0, FOUND_MAX), more: Math.max(0, found.length - FOUND_MAX) };
+/** Which hosts have a guest of this name or UUID, among those that were decided on lately. */
+async function guestsPage(wanted: string, { facts }: ApiSources): Promise<object> {
+  const { value, missing } = await facts.find(wanted);
+  return { ...value, missing };
 }
 
 function storedGuest(uuid: string, guest: GuestState, host: HostState | undefined): object {

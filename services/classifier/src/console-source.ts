@@ -1,17 +1,24 @@
-/** What the console is told: this classifier's memory. Only the list of hosts in the store is asked for, now and then. */
-import type { ConsoleSource, HostFacts } from "@kvm-governor/console";
-import type { Settings } from "@kvm-governor/policy";
+/**
+ * What the console is told: this classifier's memory, and what others answered last on the hosts that they work off. Nothing is waited
+ * for: the next answers are asked for while somebody looks, and so is the list of hosts in the store.
+ */
+import type { ConsoleSource, HostFacts, HostLine } from "@kvm-governor/console";
+import type { GuestHistory, Settings } from "@kvm-governor/policy";
 import type { Readiness } from "@kvm-governor/service-kit";
+import type { Others, Wanted } from "./facts/others.ts";
+import type { OtherHost } from "./facts/wire.ts";
+import { isCurrent, isLater, withAnnounced } from "./fleet-facts.ts";
 import type { History } from "./history.ts";
 import type { SeriesStore } from "./series/series.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
-import type { Views } from "./views.ts";
+import type { HostView, Views } from "./views.ts";
 
 export interface ConsoleSourceOptions {
   views: Views;
   history: Pick<History, "of">;
   series: SeriesStore;
+  others: Pick<Others, "host" | "fleet" | "isAskedFor" | "missing">;
   store: Pick<Store, "hosts">;
   readiness: Pick<Readiness, "parts">;
   settings: () => Settings;
@@ -22,6 +29,8 @@ export interface ConsoleSourceOptions {
 
 /** How often the store is asked which hosts there are, while somebody looks. */
 const ASK_EVERY_MS = 15_000;
+
+const NO_HISTORY: GuestHistory = { decisions: [], writes: [], drift: [], wouldWrite: [], skipped: null };
 
 export class ClassifierFacts implements ConsoleSource {
   readonly startedAtMs: number;
@@ -52,8 +61,22 @@ export class ClassifierFacts implements ConsoleSource {
     return this.#options.views.entries();
   }
 
-  host(id: string): HostFacts | undefined {
-    return this.#options.views.get(id);
+  elsewhere(): ReadonlyMap<string, HostLine> {
+    return this.#options.others.fleet();
+  }
+
+  isAskedFor(id: string): boolean {
+    return this.#options.others.isAskedFor(id);
+  }
+
+  missing(host?: string, guest?: string): readonly string[] {
+    return this.#options.others.missing(host, wantedOf(guest));
+  }
+
+  host(id: string, guest?: string): HostFacts | undefined {
+    const own = this.#options.views.get(id);
+    const other = this.#other(id, own, guest);
+    return other === undefined ? own : withAnnounced(other.view, own);
   }
 
   /** As of the last answer: the next one is asked for, not waited for. */
@@ -66,20 +89,31 @@ export class ClassifierFacts implements ConsoleSource {
     return this.#stored;
   }
 
-  history(host: string, uuid: string): ReturnType<History["of"]> {
-    return this.#options.history.of(host, uuid);
+  history(host: string, uuid: string): GuestHistory {
+    const other = this.#other(host, this.#options.views.get(host), uuid);
+    return other === undefined ? this.#options.history.of(host, uuid) : (other.history ?? NO_HISTORY);
   }
 
   series(host: string, uuid: string): ReturnType<SeriesStore["watch"]> {
-    return this.#options.series.watch(host, uuid);
+    const other = this.#other(host, this.#options.views.get(host), uuid);
+    if (other === undefined) return this.#options.series.watch(host, uuid);
+    return other.series ?? { fine: [], coarse: [], isFollowed: true };
   }
 
   /** The plan knows since when, by the host's clock since its boot. */
   sinceMs(host: string, uuid: string): number | undefined {
-    const tick = this.#options.views.get(host)?.tick;
+    const own = this.#options.views.get(host);
+    const { tick } = this.#other(host, own, uuid)?.view ?? own ?? {};
     const since = tick?.plan.guests.find((guest) => guest.uuid === uuid)?.since;
     if (tick === undefined || since === undefined || since > tick.sample.sequence) return undefined;
     return Math.round(tick.decidedAtMs - (tick.sample.sequence - since) / 1000);
+  }
+
+  /** What another classifier says of a host, where it knows better; the next answer is asked for. */
+  #other(id: string, own: HostView | undefined, guest: string | undefined): OtherHost | undefined {
+    if (isCurrent(own, this.now())) return undefined;
+    const { value: other } = this.#options.others.host(id, wantedOf(guest));
+    return other !== undefined && isLater(other.view, own) ? other : undefined;
   }
 
   async #ask(): Promise<void> {
@@ -91,3 +125,5 @@ export class ClassifierFacts implements ConsoleSource {
     }
   }
 }
+
+const wantedOf = (guest: string | undefined): Wanted => (guest === undefined ? {} : { guest });

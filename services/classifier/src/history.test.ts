@@ -152,3 +152,17 @@ describe("History of writes", () => {
     expect(followed.guest.drift).toEqual([expect.objectContaining({ applied: "5", found: "7", atMs: 1 })]);
   });
 });
+
+it("forgets the hosts that another classifier works off, and no others", () => {
+  const followed = new Followed();
+  followed.tick(guestSample(1, { run: 0.1 }));
+  followed.apply({ skipped: [{ guest: uuidOf(1), name: "g", reason: "gone" }] });
+  followed.history.forget((host) => host !== "h1");
+  expect(followed.history.of("h1", uuidOf(1))).toMatchObject({
+    decisions: [{ kind: "first" }],
+    skipped: { reason: "gone" },
+  });
+  followed.history.forget((host) => host === "h1");
+  expect(followed.history.size).toBe(0);
+  expect(followed.history.of("h1", uuidOf(1)).decisions).toEqual([]);
+});

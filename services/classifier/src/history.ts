@@ -99,6 +99,12 @@ export class History {
     if (switchFired === undefined) this.#skipped(host, skipped, atMs);
   }
 
+  /** Hosts that another classifier works off from now on: what happens to their guests is not heard here any more. */
+  forget(isGone: (host: string) => boolean): void {
+    for (const key of this.#guests.keys()) if (isGone(hostOf(key))) this.#guests.delete(key);
+    for (const host of this.#passing.keys()) if (isGone(host)) this.#passing.delete(host);
+  }
+
   /** A dry run says with each report all that it would write: the last report stands for all. */
   #wouldWrite(host: string, writes: Applied["writes"]): void {
     const byGuest = Map.groupBy(writes, ({ guest }) => guest);
@@ -151,6 +157,7 @@ export class History {
 }
 
 const keyOf = (host: string, uuid: string): string => `${host}/${uuid}`;
+const hostOf = (key: string): string => key.slice(0, key.indexOf("/"));
 
 const nothing = (): Kept => ({ moves: [], holds: [], writes: [], drift: [], wouldWrite: [], skipped: null });
 

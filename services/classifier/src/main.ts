@@ -1,7 +1,6 @@
 /** The classifier: decides from samples which list each guest is in and what it may have, for a whole fleet. */
 import { randomBytes } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { UNPARTITIONED, partitionOf } from "@kvm-governor/policy";
 import type { Settings } from "@kvm-governor/policy";
 import {
   ConfigError,
@@ -14,7 +13,7 @@ import {
   untilAborted,
   Readiness,
 } from "@kvm-governor/service-kit";
-import type { Logger } from "@kvm-governor/service-kit";
+import type { Logger, SharedWork } from "@kvm-governor/service-kit";
 import { Registry, collectDefaultMetrics } from "prom-client";
 import manifest from "../package.json" with { type: "json" };
 import { Announcer } from "./announce.ts";
@@ -24,11 +23,14 @@ import { ClassifierFacts } from "./console-source.ts";
 import { readConfig } from "./config.ts";
 import type { ClassifierConfig } from "./config.ts";
 import { exposeRefusedPages } from "./discovery.ts";
+import { connectFacts } from "./facts/connect.ts";
+import { FleetFacts } from "./fleet-facts.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
 import { History } from "./history.ts";
 import { createMetrics, exposeConsole } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
+import { OwnHosts } from "./own-hosts.ts";
 import { onApplied, onHost } from "./report-loops.ts";
 import { SampleLoop } from "./sample-loop.ts";
 import { SeriesStore } from "./series/series.ts";
@@ -78,6 +80,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const series = new SeriesStore(Date.now, config.consoleGuests);
   registerGuestMetrics(registry, views, log);
   exposeRefusedPages(registry, views, config.isPageAllowed);
+  const ownHosts = new OwnHosts();
   const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
   const ticker = new Ticker({
@@ -89,18 +92,36 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     log,
     tracing,
     committed: (sample, plan, report, before) => {
+      announcer.decided(sample, plan, report, before);
+      // Of a host that went to another classifier while this was in work, that one speaks.
+      if (!ownHosts.has(sample.host)) return;
       views.decided(sample, plan, report);
       history.decided(plan, report, before);
       series.decided(sample, plan, report);
-      announcer.decided(sample, plan, report, before);
     },
   });
   const onConsoleError = (what: string, error: unknown): void =>
     log.error({ event: "console-failed", what, err: error }, `console: ${what}: ${(error as Error).message}`);
+  const self = randomBytes(6).toString("hex");
+  // Before the work is shared nobody is known.
+  const work: { shared?: SharedWork } = {};
+  const { others, leave } = connectFacts({
+    bus,
+    self,
+    members: () => work.shared?.members,
+    views,
+    history,
+    series,
+    settings,
+    registry,
+    log,
+    keptMax: config.consoleStreams,
+  });
   const source = new ClassifierFacts({
     views,
     history,
     series,
+    others,
     store,
     readiness,
     settings,
@@ -119,7 +140,8 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
       "/api/v1/hosts": "hosts, their lists and plans (JSON)",
     },
     routes: (app) => {
-      addApi(app, store, { views, history, isPageAllowed: config.isPageAllowed });
+      const facts = new FleetFacts({ views, history, others, now: Date.now });
+      addApi(app, { store, views, facts, isPageAllowed: config.isPageAllowed });
       const options = { source, streamsMax: config.consoleStreams, onError: onConsoleError };
       const console = addConsole(app, options);
       exposeConsole(registry, () => console.stats);
@@ -140,22 +162,31 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   });
   const reports = { views, topologies, history, ticker, refusals, metrics, tracing };
   // All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself.
+  const takeApplied = onApplied(reports);
   const shared = bus.share({
-    self: randomBytes(6).toString("hex"),
+    self,
     silenceMs: config.silenceMs,
-    handlers: { sample: (message) => loop.offer(message), applied: onApplied(reports) },
+    handlers: {
+      sample: (message) => {
+        ownHosts.heard(message);
+        return loop.offer(message);
+      },
+      applied: (message) => {
+        ownHosts.heard(message);
+        return takeApplied(message);
+      },
+    },
     released: (partitions) => {
-      // Hosts that send no partition come by the last one, whatever theirs would be.
-      const isGone = (host: string): boolean =>
-        partitions.has(partitionOf(host)) || partitions.has(UNPARTITIONED);
-      ticker.forget(isGone);
-      views.forget(isGone);
+      const isGone = ownHosts.release(partitions);
+      for (const memory of [ticker, views, history, series, announcer]) memory.forget(isGone);
     },
   });
+  work.shared = shared;
   const announcements = bus.consume("host", LAST_OF_EACH_HOST, signal, onHost(reports));
 
   await untilAborted(signal);
   shared.pause();
+  leave();
   await loop.stopped();
   await shared.stop();
   await pages.close();

@@ -84,3 +84,15 @@ it("remembers when writes failed and values had drifted, beyond the next report"
     drift: { atMs: 2000, count: 1 },
   });
 });
+
+it("knows since when it knows a host, anew after another had it", () => {
+  const { views, clock, shortSince } = viewing();
+  shortSince(guestSample(1, { run: 0.1 }));
+  clock.ms = 9000;
+  shortSince(guestSample(1, { run: 0.1 }));
+  expect(views.get("h1")?.knownSinceMs).toBe(1000);
+  views.forget((host) => host === "h1");
+  expect(views.get("h1")).toBeUndefined();
+  shortSince(guestSample(1, { run: 0.1 }));
+  expect(views.get("h1")?.knownSinceMs).toBe(9000);
+});

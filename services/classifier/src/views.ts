@@ -63,6 +63,7 @@ export class Views {
     const decidedAtMs = this.#now();
     const guests = new Map(sample.guests.map((guest) => [guest.uuid, guest]));
     const shortSince = shortGuests(report, plan, guests, view.tick?.shortSince, decidedAtMs);
+    view.knownSinceMs ??= decidedAtMs;
     view.tick = { sample: summaryOf(sample), report, plan, decidedAtMs, guests, shortSince };
   }
 

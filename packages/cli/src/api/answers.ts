@@ -12,6 +12,17 @@ import type {
   Report,
 } from "@kvm-governor/policy";
 
+/** Of classifiers from before they asked each other: without both. */
+export interface Completeness {
+  /** What the classifier could not learn from the others, in words. */
+  missing?: string[];
+}
+
+export interface Since {
+  /** Since when the classifier that works the host off does so: it remembers nothing from before. */
+  knownSinceMs?: number | null;
+}
+
 export interface HostSummary {
   id: string;
   name: string | null;
@@ -42,7 +53,7 @@ export interface AppliedAnswer {
   receivedAtMs: number;
 }
 
-export interface HostAnswer extends HostSummary {
+export interface HostAnswer extends HostSummary, Completeness, Since {
   guests: StoredGuest[];
   storeProblem: string | null;
   decidedAtMs: number | null;
@@ -59,7 +70,7 @@ export interface HostAnswer extends HostSummary {
   announced: Host | null;
 }
 
-export interface GuestAnswer {
+export interface GuestAnswer extends Completeness, Since {
   host: string;
   uuid: string;
   name: string;
@@ -72,7 +83,7 @@ export interface GuestAnswer {
   history: GuestHistory;
 }
 
-export interface WritesAnswer {
+export interface WritesAnswer extends Completeness {
   host: string;
   generation: number | null;
   applied: AppliedAnswer | null;
@@ -85,6 +96,10 @@ export interface WritesAnswer {
     wouldWrite: readonly GuestWrite[];
     skipped: { reason: string; atMs: number } | null;
   }[];
+}
+
+export interface FoundAnswer extends Completeness {
+  guests: FoundGuest[];
 }
 
 export interface FoundGuest {

@@ -1,5 +1,5 @@
 /** Asks the classifier's API (docs/api.md). Errors say what to do. */
-import type { FoundGuest, GuestAnswer, HostAnswer, HostSummary, WritesAnswer } from "./answers.ts";
+import type { FoundAnswer, GuestAnswer, HostAnswer, HostSummary, WritesAnswer } from "./answers.ts";
 
 export const CLASSIFIER_URL = "http://127.0.0.1:9472";
 
@@ -46,8 +46,8 @@ export class Classifier {
   }
 
   /** By name or UUID. */
-  async find(guest: string): Promise<FoundGuest[]> {
-    return (await this.#get<{ guests: FoundGuest[] }>(`guests/${encodeURIComponent(guest)}`)).guests;
+  find(guest: string): Promise<FoundAnswer> {
+    return this.#get(`guests/${encodeURIComponent(guest)}`);
   }
 
   guest(host: string, uuid: string): Promise<GuestAnswer> {

@@ -141,3 +141,23 @@ describe("a metrics page", () => {
     );
   });
 });
+
+describe("an answer that is not complete", () => {
+  const missing = ["1 of 2 other classifiers (a1) did not answer within 1000 ms"];
+  const said = `not complete: ${missing[0]}`;
+
+  it("is told as such by each command", () => {
+    expect(text(explanation({ ...guest, missing }, NOW))).toContain(said);
+    expect(text(listsText([{ ...host, missing }], NOW))).toContain(said);
+    expect(text(planText({ ...host, missing }))).toContain(said);
+    expect(text(dryRunText({ ...writes, missing }))).toContain(said);
+    expect(text(explanation(guest, NOW))).not.toContain("not complete");
+  });
+
+  it("tells since when its classifier remembers", () => {
+    const history = { ...guest.history, writes: [], decisions: [] };
+    const at = text(explanation({ ...guest, history, knownSinceMs: NOW - 5000 }, NOW));
+    expect(at).toMatch(/Written:\n +nothing since 20\S+ \S+, when its classifier took the host/);
+    expect(text(explanation({ ...guest, history }, NOW))).toContain("nothing since this classifier started");
+  });
+});

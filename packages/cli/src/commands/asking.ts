@@ -1,5 +1,5 @@
 /** What the commands share that ask the classifier. */
-import type { FoundGuest, HostAnswer } from "../api/answers.ts";
+import type { Completeness, FoundGuest, HostAnswer } from "../api/answers.ts";
 import { Classifier, ClassifierError } from "../api/client.ts";
 import { visible } from "../supervisor/narrator.ts";
 
@@ -42,11 +42,13 @@ export async function oneGuest(
   host: string | undefined,
 ): Promise<FoundGuest> {
   const ids = host === undefined ? undefined : new Set(await hostIds(classifier, host));
-  const found = (await classifier.find(guest)).filter((each) => ids?.has(each.host) ?? true);
+  const { guests, missing = [] } = await classifier.find(guest);
+  const found = guests.filter((each) => ids?.has(each.host) ?? true);
   const [first] = found;
   if (first === undefined) {
+    const unheard = missing.length === 0 ? "" : ` (not everybody was heard: ${missing.join("; ")})`;
     throw new ClassifierError(
-      `no guest ${visible(guest)} on any host of the last five minutes; "kvmgov lists" shows all`,
+      `no guest ${visible(guest)} on any host of the last five minutes${unheard}; "kvmgov lists" shows all`,
     );
   }
   if (found.length > 1) {
@@ -54,6 +56,11 @@ export async function oneGuest(
     throw new ClassifierError(`several guests are called ${visible(guest)}: name one by its UUID (${which})`);
   }
   return first;
+}
+
+/** What an answer lacks, a line each. */
+export function missingLines({ missing = [] }: Completeness): string[] {
+  return missing.map((what) => `not complete: ${what}`);
 }
 
 export function print(lines: readonly string[]): void {

@@ -4,7 +4,7 @@ import type { GuestAnswer } from "../api/answers.ts";
 import { Classifier } from "../api/client.ts";
 import { visible } from "../supervisor/narrator.ts";
 import { heldText, lengthOf, listName, percent, timeOf } from "../text/words.ts";
-import { oneGuest, print } from "./asking.ts";
+import { missingLines, oneGuest, print } from "./asking.ts";
 import type { AskFlags } from "./asking.ts";
 
 /** So many entries of each kind are told; `--json` has all. */
@@ -21,6 +21,8 @@ export async function explain(guest: string, flags: AskFlags): Promise<number> {
 export function explanation(answer: GuestAnswer, nowMs: number): string[] {
   const { name, uuid, host, class: kind, report, plan, history } = answer;
   const lines = [`Guest ${name} (${uuid}) on host ${host}`, "", ...classLines(answer, nowMs)];
+  if ((answer.missing ?? []).length > 0) lines.push("", ...missingLines(answer));
+  const nothing = nothingSince(answer);
   if (report !== null) lines.push(...seenLines(report, kind));
   if (kind === "exempt") return [...lines, "", "It is left alone: nothing of it is written."].map(visible);
   if (plan !== null) {
@@ -43,16 +45,19 @@ export function explanation(answer: GuestAnswer, nowMs: number): string[] {
       ),
     );
   }
-  lines.push("", "Written:", ...last(history.writes.map(writeLine), "nothing since this classifier started"));
+  lines.push("", "Written:", ...last(history.writes.map(writeLine), nothing));
   for (const { atMs, target, setting, applied, found } of history.drift.slice(-SHOWN)) {
     lines.push(`  ${timeOf(atMs)} ${target} ${setting} was ${applied}, somebody else wrote ${found}`);
   }
-  lines.push(
-    "",
-    "Decided:",
-    ...last(history.decisions.map(decisionLine), "nothing since this classifier started"),
-  );
+  lines.push("", "Decided:", ...last(history.decisions.map(decisionLine), nothing));
   return lines.map(visible);
+}
+
+/** Classifiers remember in memory: what one did that is gone is not known any more. */
+function nothingSince({ knownSinceMs }: GuestAnswer): string {
+  return knownSinceMs === undefined || knownSinceMs === null
+    ? "nothing since this classifier started"
+    : `nothing since ${timeOf(knownSinceMs)}, when its classifier took the host`;
 }
 
 function classLines({ class: kind, sinceMs, plan, report, declared }: GuestAnswer, nowMs: number): string[] {

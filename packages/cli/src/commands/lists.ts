@@ -4,7 +4,7 @@ import type { HostAnswer, StoredGuest } from "../api/answers.ts";
 import { visible } from "../supervisor/narrator.ts";
 import { tableLines } from "../text/table.ts";
 import { lengthOf, listName, percent } from "../text/words.ts";
-import { answersOf, print } from "./asking.ts";
+import { answersOf, missingLines, print } from "./asking.ts";
 import type { AskFlags } from "./asking.ts";
 
 interface Row {
@@ -50,12 +50,13 @@ function titleOf({ id, name, generation, lastHeardMs }: HostAnswer, nowMs: numbe
   const called = name === null || name === id ? "" : ` (${name})`;
   const heard =
     lastHeardMs === null
-      ? "not heard of since the classifier started"
+      ? "no classifier that runs has heard of it"
       : `heard ${lengthOf(nowMs - lastHeardMs)} ago`;
   return visible(`Host ${id}${called}: ${generation === null ? "no plan" : `plan ${generation}`}, ${heard}`);
 }
 
-function guestLines({ guests, report, sample, storeProblem }: HostAnswer, nowMs: number): string[] {
+function guestLines(host: HostAnswer, nowMs: number): string[] {
+  const { guests, report, sample, storeProblem } = host;
   const rows = [
     ...guests.map((guest) => storedRow(guest, nowMs)),
     ...(report?.guests ?? []).filter((guest) => guest.class === "exempt").map(exemptRow),
@@ -78,6 +79,7 @@ function guestLines({ guests, report, sample, storeProblem }: HostAnswer, nowMs:
   for (const { name, reason } of sample?.unreadable ?? [])
     lines.push(visible(`unreadable: ${name}: ${reason}`));
   if (storeProblem !== null) lines.push(visible(`Redis: ${storeProblem}`));
+  lines.push(...missingLines(host).map(visible));
   return lines.map((line) => `  ${line}`);
 }
 

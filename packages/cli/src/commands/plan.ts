@@ -3,7 +3,7 @@ import type { HostAnswer, WritesAnswer } from "../api/answers.ts";
 import { Classifier } from "../api/client.ts";
 import { visible } from "../supervisor/narrator.ts";
 import { heldText, listName, timeOf } from "../text/words.ts";
-import { answersOf, hostIds, print } from "./asking.ts";
+import { answersOf, hostIds, missingLines, print } from "./asking.ts";
 import type { AskFlags } from "./asking.ts";
 
 export interface PlanFlags extends AskFlags {
@@ -31,10 +31,12 @@ async function dryRun(flags: PlanFlags): Promise<number> {
   return 0;
 }
 
-export function planText({ id, plan, applied }: HostAnswer): string[] {
+export function planText(host: HostAnswer): string[] {
+  const { id, plan, applied } = host;
   if (plan === null) return [`Host ${id}: no plan`];
   const follows = applied === null ? "no actuator has reported" : `the actuator is at ${applied.generation}`;
   const lines = [`Host ${id}: plan ${plan.generation}, preset ${plan.preset}; ${follows}`];
+  lines.push(...missingLines(host).map((line) => `  ${line}`));
   for (const guest of plan.guests) {
     lines.push(`  ${guest.name} (${listName[guest.class]}): ${heldText(guest)}`);
     lines.push(...guest.reasons.map(({ text }) => `    ${text}`));
@@ -60,9 +62,11 @@ function pendingOf({ host, generation, applied, guests }: WritesAnswer): object 
   };
 }
 
-export function dryRunText({ host, generation, applied, guests }: WritesAnswer): string[] {
+export function dryRunText(answer: WritesAnswer): string[] {
+  const { host, generation, applied, guests } = answer;
   if (generation === null) return [`Host ${host}: no plan yet`];
   const lines = [`Host ${host}: plan ${generation}, ${stateOf(generation, applied)}`];
+  lines.push(...missingLines(answer).map((line) => `  ${line}`));
   for (const { name, class: kind, reasons, wouldWrite, skipped } of guests) {
     if (skipped !== null) lines.push(`  ${name} (${listName[kind]}): would be left alone: ${skipped.reason}`);
     if (wouldWrite.length === 0) continue;

@@ -66,7 +66,7 @@ function alarms(
 ): string[] {
   const lines: string[] = [];
   const silentMs = decidedAtMs === null ? undefined : nowMs - decidedAtMs;
-  if (silentMs === undefined) lines.push("no sample since the classifier started");
+  if (silentMs === undefined) lines.push("no sample that a running classifier knows of");
   else if (silentMs > SILENT_PERIODS * (sample?.periodMs ?? 1000))
     lines.push(`no sample for ${lengthOf(silentMs)}`);
   if (report?.oversubscribed === true)

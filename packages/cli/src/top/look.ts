@@ -29,7 +29,8 @@ export async function look(flags: Pick<AskFlags, "url" | "host">, now: () => num
   const counters = new Map<string, Counters>();
   const problems: string[] = [];
   await Promise.all(
-    hosts.map(async ({ id, name, metrics, report }) => {
+    hosts.map(async ({ id, name, metrics, report, missing = [] }) => {
+      problems.push(...missing.map((what) => `host ${name ?? id}: not complete: ${what}`));
       const url = metrics["collector"];
       if (url === undefined)
         return void problems.push(`host ${name ?? id} has not said where its metrics are`);

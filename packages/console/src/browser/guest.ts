@@ -23,6 +23,8 @@ const plots = new Plots();
 const decisions = new Decisions();
 const vcpus = vcpuTable();
 const writes = writeTable();
+/** The note as the page has it before any data. */
+const NOTE = byId("plots-note").textContent;
 let guest: GuestFactsRow | undefined;
 let model: Model = {};
 let range: "fine" | "coarse" = "fine";
@@ -108,7 +110,8 @@ function showWhy(row: GuestFactsRow): void {
   const place = byId("why");
   if (!row.known) {
     const since = new Date(row.startedAtMs).toLocaleString();
-    const text = `This classifier (up since ${since}) has no sample of this guest: it is gone from the host, or the host is silent.`;
+    const why = row.missing.length === 0 ? "" : ` Not everybody was heard: ${row.missing.join("; ")}.`;
+    const text = `No classifier that this one (up since ${since}) hears has a sample of this guest: it is gone from the host, or the host is silent.${why}`;
     place.replaceChildren(el("p", { text }));
     return;
   }
@@ -139,11 +142,15 @@ function showWhy(row: GuestFactsRow): void {
   place.replaceChildren(...lines);
 }
 
+const sinceWords = (ms: number): string =>
+  `Values, decisions and writes are remembered since ${timeText(ms)}, when the classifier that works the host off took it.`;
+
 function showPlots(): void {
   if (guest === undefined) return;
   const note = byId("plots-note");
-  if (!guest.isFollowed)
-    setText(note, "Values over time are not kept on this classifier (consoleGuests is 0).");
+  const { isFollowed, knownSinceMs } = guest;
+  if (!isFollowed) setText(note, "Values over time are not kept on this classifier (consoleGuests is 0).");
+  else if (knownSinceMs !== null) setText(note, `${NOTE} ${sinceWords(knownSinceMs)}`);
   const bucketMs = range === "fine" ? Math.max(1000, guest.periodMs) : 60_000;
   plots.show(guest, rowsOf<PointRow>(model, range), bucketMs, clock());
 }

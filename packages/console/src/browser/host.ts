@@ -125,6 +125,6 @@ function showCount({ guestsNotShown, known, startedAtMs }: HostFactsRow): void {
   const more = guestsNotShown === 0 ? "" : `; ${plural(guestsNotShown, "guest")} more not listed`;
   const nothing = known
     ? ""
-    : ` This classifier (up since ${new Date(startedAtMs).toLocaleString()}) does not know this host.`;
+    : ` No classifier that this one (up since ${new Date(startedAtMs).toLocaleString()}) hears knows this host.`;
   setText(count, `${table.shown} of ${plural(table.size, "guest")}${more}.${nothing}`);
 }

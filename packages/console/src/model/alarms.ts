@@ -1,6 +1,6 @@
 /** What is wrong with a host right now or was lately, in words. The same thresholds as the alerts for Prometheus. */
 import type { AppliedSummary } from "@kvm-governor/policy";
-import type { ConsoleSource, HostFacts, TickFacts } from "../facts.ts";
+import type { ConsoleSource, HostFacts, HostLine, TickFacts } from "../facts.ts";
 import type { AlarmRow, Severity } from "./model.ts";
 import { visible } from "./words.ts";
 
@@ -23,12 +23,15 @@ export function staleAfterMs(tick: Pick<TickFacts, "sample"> | undefined): numbe
   return Math.max(3 * (tick?.sample.periodMs ?? 1000), 5000);
 }
 
+/** What alarms depend on beside the host. */
+export type AlarmContext = Pick<ConsoleSource, "now" | "startedAtMs" | "settings" | "isAskedFor">;
+
 /** Alarms of one host, the worst first. @param id of the host, also where nothing is known of it */
-export function hostAlarms(id: string, facts: HostFacts, source: ConsoleSource): AlarmRow[] {
+export function hostAlarms(id: string, facts: HostFacts, source: AlarmContext): AlarmRow[] {
   const nowMs = source.now();
   const { tick, applied } = facts;
   const alarms: Alarm[] = [
-    ...silence(facts, nowMs, source),
+    ...(facts.tick === undefined && source.isAskedFor(id) ? [] : silence(facts, nowMs, source)),
     ...actuatorAlarms(tick, applied, nowMs),
     ...troubleAlarms(facts, nowMs),
     ...(tick === undefined ? [] : tickAlarms(tick, nowMs)),
@@ -49,20 +52,46 @@ export function rank(severity: Severity | ""): number {
   return severity === "critical" ? 0 : severity === "warning" ? 1 : severity === "info" ? 2 : 3;
 }
 
-function silence({ tick, announced }: HostFacts, nowMs: number, source: ConsoleSource): Alarm[] {
+function silence({ tick, announced }: HostFacts, nowMs: number, source: AlarmContext): Alarm[] {
   if (tick === undefined) {
     const sinceMs = announced?.receivedAtMs ?? source.startedAtMs;
     if (nowMs - source.startedAtMs < staleAfterMs(undefined)) return [];
     const text = "no sample since this classifier started: is its collector running?";
     return [{ severity: "critical", code: "no-sample", text, sinceMs }];
   }
-  const age = nowMs - tick.decidedAtMs;
-  if (age <= staleAfterMs(tick)) return [];
+  return silenceSince(tick.decidedAtMs, staleAfterMs(tick), source);
+}
+
+/** @param sinceMs of the last sample */
+function silenceSince(
+  sinceMs: number,
+  staleMs: number,
+  source: Pick<AlarmContext, "now" | "settings">,
+): Alarm[] {
+  const age = source.now() - sinceMs;
+  if (age <= staleMs) return [];
   const isOver = age > source.settings().planTtlMs;
   const text = isOver
     ? "no sample: its plan has run out, and its guests go back to what they were"
     : "no sample: the plan runs out soon";
-  return [{ severity: isOver ? "critical" : "warning", code: "no-sample", text, sinceMs: tick.decidedAtMs }];
+  return [{ severity: isOver ? "critical" : "warning", code: "no-sample", text, sinceMs }];
+}
+
+/** Alarms of a host as another classifier answered; where its answers stopped, its silence is noticed here. */
+export function lineAlarms(
+  { id, row, alarms }: HostLine,
+  source: Pick<AlarmContext, "now" | "settings">,
+): readonly AlarmRow[] {
+  if (row.sampleAtMs === null || alarms.some(({ code }) => code === "no-sample")) return alarms;
+  const silent = silenceSince(row.sampleAtMs, row.staleAfterMs, source);
+  const own = silent.map((alarm) => ({
+    ...alarm,
+    host: id,
+    hostName: row.name,
+    guest: "",
+    guestName: "",
+  }));
+  return [...own, ...alarms].toSorted((x, y) => rank(x.severity) - rank(y.severity));
 }
 
 function actuatorAlarms(

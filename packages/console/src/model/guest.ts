@@ -10,7 +10,7 @@ import type { GuestFactsRow, Model, PointRow, VcpuRow } from "./model.ts";
 import { round, visible } from "./words.ts";
 
 export function guestModel(host: string, uuid: string, source: ConsoleSource): Model {
-  const { tick, applied, announced } = source.host(host) ?? {};
+  const { tick, applied, announced, knownSinceMs } = source.host(host, uuid) ?? {};
   const report = tick?.report.guests.find((guest) => guest.uuid === uuid);
   const plan = tick?.plan.guests.find((guest) => guest.uuid === uuid);
   const sample = tick?.guests.get(uuid);
@@ -52,6 +52,8 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
     sampleAtMs: tick?.decidedAtMs ?? null,
     staleAfterMs: staleAfterMs(tick),
     startedAtMs: source.startedAtMs,
+    knownSinceMs: knownSinceMs ?? null,
+    missing: report === undefined ? source.missing(host, uuid) : [],
   };
   return {
     guest: { [ONLY]: facts },

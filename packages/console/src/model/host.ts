@@ -41,7 +41,7 @@ export function hostModel(id: string, source: ConsoleSource): Model {
   return {
     host: { [ONLY]: head },
     // A host of which nothing is known is no host in trouble.
-    alarms: alarmSection([...ownAlarms(source), ...(head.known ? alarms : [])]),
+    alarms: alarmSection([...ownAlarms(source, id), ...(head.known ? alarms : [])]),
     cpus: cpuMap(facts),
     guests: guestRows(facts),
   };

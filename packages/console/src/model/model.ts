@@ -159,6 +159,10 @@ export type GuestFactsRow = {
   sampleAtMs: number | null;
   staleAfterMs: number;
   startedAtMs: number;
+  /** Since when the classifier that works its host off does so: history and course begin there. */
+  knownSinceMs: number | null;
+  /** Why nothing may be known of it, in words. */
+  missing: readonly string[];
 };
 
 export type VcpuRow = {

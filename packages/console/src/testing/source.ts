@@ -9,7 +9,7 @@ import type {
   Sample,
   Settings,
 } from "@kvm-governor/policy";
-import type { ConsoleSource, GuestSeries, HostFacts, TickFacts } from "../facts.ts";
+import type { ConsoleSource, GuestSeries, HostFacts, HostLine, TickFacts } from "../facts.ts";
 
 export const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
 export const NO_HISTORY: GuestHistory = {
@@ -49,6 +49,9 @@ export class TestSource implements ConsoleSource {
   startedAtMs = this.nowMs;
   stored: string[] = [];
   waiting: { name: string; detail: string }[] = [];
+  others = new Map<string, HostLine>();
+  lacking: string[] = [];
+  asked = new Set<string>();
   histories = new Map<string, GuestHistory>();
   courses = new Map<string, GuestSeries>();
   readonly facts = new Map<string, HostFacts>();
@@ -77,6 +80,18 @@ export class TestSource implements ConsoleSource {
 
   host(id: string): HostFacts | undefined {
     return this.facts.get(id);
+  }
+
+  elsewhere(): ReadonlyMap<string, HostLine> {
+    return this.others;
+  }
+
+  isAskedFor(id: string): boolean {
+    return this.asked.has(id);
+  }
+
+  missing(): readonly string[] {
+    return this.lacking;
   }
 
   storedHosts(): readonly string[] {

@@ -33,24 +33,26 @@ export class ContractVersionError extends ContractError {}
 /**
  * Parses JSON text or UTF-8 bytes and checks it against a contract.
  * @param what names the source in errors, e.g. `sample on kvmgov.v1.sample.h1`
+ * @param bytesMax more is refused; by default what one message may hold
  * @throws {ContractError} oversized, too deep, of a later version, not JSON, or a field is missing or wrong
  */
-export function parseContract<T>(schema: z.ZodType<T>, input: string | Uint8Array, what: string): T {
-  return checkContract(schema, parseJson(input, what), what);
+export function parseContract<T>(
+  schema: z.ZodType<T>,
+  input: string | Uint8Array,
+  what: string,
+  bytesMax = MESSAGE_BYTES_MAX,
+): T {
+  return checkContract(schema, parseJson(input, what, bytesMax), what);
 }
 
 /**
  * Parses JSON text or UTF-8 bytes; of its fields only the version is looked at.
  * @throws {ContractError} oversized, too deep, of a later version, or not JSON
  */
-export function parseJson(input: string | Uint8Array, what: string): unknown {
+export function parseJson(input: string | Uint8Array, what: string, bytesMax = MESSAGE_BYTES_MAX): unknown {
   const bytes = typeof input === "string" ? new TextEncoder().encode(input) : input;
-  if (bytes.length > MESSAGE_BYTES_MAX) {
-    throw new ContractError(
-      what,
-      "",
-      `is ${bytes.length} bytes long, at most ${MESSAGE_BYTES_MAX} are accepted`,
-    );
+  if (bytes.length > bytesMax) {
+    throw new ContractError(what, "", `is ${bytes.length} bytes long, at most ${bytesMax} are accepted`);
   }
   if (isTooDeep(bytes)) throw new ContractDepthError(what, "", `is nested more than ${DEPTH_MAX} deep`);
   let value: unknown;

@@ -59,6 +59,16 @@ export function memberSubject(member: string): string {
   return `${prefix}.classifier.${member}`;
 }
 
+/** Where classifiers ask each other for facts of their hosts; `*` for questions of all kinds. Not kept by any stream; hosts have no right to it. */
+export function questionSubject(kind: string): string {
+  return `${prefix}.facts.${kind}`;
+}
+
+/** Where answers to one question of a classifier come; `*` for all of its questions. Of its own, so that no host may listen. */
+export function answerSubject(member: string, question: string): string {
+  return `${prefix}.answer.${member}.${question}`;
+}
+
 /** KV bucket of plans, one key a host. */
 export const PLANS_BUCKET = "plans";
 

@@ -16,6 +16,8 @@ import type { BusMetrics } from "./metrics.ts";
 import { consumerConfig } from "./places.ts";
 import type { Place } from "./places.ts";
 import { Plans } from "./plans.ts";
+import { Questions } from "./questions.ts";
+import type { QuestionsOptions } from "./questions.ts";
 import { SetAside } from "./set-aside.ts";
 import { SharedWork } from "./shared-work.ts";
 import type { SharedKind, SharedWorkOptions } from "./shared-work.ts";
@@ -173,6 +175,11 @@ export class Bus {
       keptMs: { sample: sampleAgeMs, applied: appliedAgeMs },
       now: () => performance.now(),
     });
+  }
+
+  /** Asks the other members of a group, and hears what they ask, from the next connect on. */
+  questions(options: Omit<QuestionsOptions, "connection">): Questions {
+    return new Questions({ ...options, connection: this.#connection });
   }
 
   /** Keeps a refused message for people to look at, within bounds; in the background. */

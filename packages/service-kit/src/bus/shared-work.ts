@@ -67,6 +67,11 @@ export class SharedWork {
     this.#members.start();
   }
 
+  /** Names of all that share the work, this process included; undefined while that is not known. */
+  get members(): readonly string[] | undefined {
+    return this.#members.living();
+  }
+
   /** Takes no further messages. What is in work goes on and may be acknowledged. */
   pause(): void {
     this.#isStopped = true;

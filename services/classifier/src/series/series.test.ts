@@ -149,3 +149,12 @@ describe("SeriesStore", () => {
     expect(followed.store.size).toBe(0);
   });
 });
+
+it("forgets the hosts that another classifier works off, and no others", () => {
+  const followed = new Followed();
+  followed.tick([guestSample(1, { run: 0.1 })]);
+  followed.store.forget((host) => host !== "h1");
+  expect(followed.store.size).toBe(1);
+  followed.store.forget((host) => host === "h1");
+  expect(followed.store.size).toBe(0);
+});

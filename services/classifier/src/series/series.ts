@@ -82,6 +82,11 @@ export class SeriesStore {
     return { fine: followed.fine.rows(), coarse: followed.coarse.rows(), isFollowed: true };
   }
 
+  /** Hosts that another classifier works off from now on: the course of their guests goes on there. */
+  forget(isGone: (host: string) => boolean): void {
+    for (const key of this.#guests.keys()) if (isGone(hostOf(key))) this.#guests.delete(key);
+  }
+
   #followed(key: string): Followed | undefined {
     const known = this.#guests.get(key);
     if (known !== undefined) return known;
@@ -119,6 +124,7 @@ export class SeriesStore {
 }
 
 const keyOf = (host: string, uuid: string): string => `${host}/${uuid}`;
+const hostOf = (key: string): string => key.slice(0, key.indexOf("/"));
 
 function pointOf(
   guest: GuestSample,
