@@ -1,0 +1,50 @@
+/** A checkout as a user has it, with the settings that docs/install-compose.md asks for. */
+import { randomBytes } from "node:crypto";
+import { chmod, cp, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { parse } from "yaml";
+import { readDeployed, replaceOnce, repository } from "../support/deployed.ts";
+
+/** What a checkout has of what the compose file and the images need. */
+const FILES = [
+  ...["docker-compose.yml", ".env.example", ".dockerignore", ".npmrc", "package.json", "package-lock.json"],
+  ...["tsconfig.json", "LICENSE", "deploy", "packages", "services", "scripts"],
+];
+
+/** Copies the checkout, unchanged, into `dir`. */
+export async function copyCheckout(dir: string): Promise<void> {
+  const isSource = (file: string): boolean => path.basename(file) !== "node_modules";
+  for (const file of FILES)
+    await cp(path.join(repository, file), path.join(dir, file), { recursive: true, filter: isSource });
+}
+
+/**
+ * `cp .env.example .env && chmod 600 .env`, and the passwords filled in.
+ * @param settings lines of .env.example that are commented out there, with their values
+ */
+export async function writeEnv(dir: string, settings: Readonly<Record<string, string>>): Promise<void> {
+  let text = await readFile(path.join(dir, ".env.example"), "utf8");
+  text = text.replaceAll(/PASSWORD=$/gm, () => `PASSWORD=${randomBytes(24).toString("hex")}`);
+  for (const [name, value] of Object.entries(settings)) {
+    const line = new RegExp(`^#${name}=.*$`, "m").exec(text)?.[0] ?? `#${name}=`;
+    text = replaceOnce(text, line, `${name}=${value}`);
+  }
+  const file = path.join(dir, ".env");
+  await writeFile(file, text);
+  await chmod(file, 0o600);
+}
+
+/** Images that docker-compose.yml and the Dockerfile begin with and that are not built here, by service (`node` for the Dockerfile's). */
+export async function pulledImages(): Promise<Map<string, string>> {
+  const { services } = parse(await readDeployed("docker-compose.yml"), { merge: true }) as {
+    services: Record<string, { image: string }>;
+  };
+  const dockerfile = await readDeployed("deploy/images/Dockerfile");
+  const bases = [...dockerfile.matchAll(/^FROM (\S+:\S+)/gm)].map(
+    ([, image = ""]) => ["node", image] as const,
+  );
+  const named = Object.entries(services)
+    .filter(([, { image }]) => !image.startsWith("kvm-governor/"))
+    .map(([service, { image }]) => [service, image] as const);
+  return new Map([...bases, ...named]);
+}
