@@ -39,7 +39,7 @@ const SERVICES = [
 
 describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-compose.yml on Docker", () => {
   let before: MachineState;
-  let links: string[];
+  let bridges: string[];
   let dir: string;
   let project: string;
   let version: string;
@@ -54,7 +54,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-c
 
   beforeAll(async () => {
     before = machineState();
-    links = networkLinks();
+    bridges = dockerBridges();
     ({ version } = JSON.parse(await readDeployed("package.json")) as { version: string });
     dir = await mkdtemp(path.join(tmpdir(), `kvmgov-compose-${process.pid}-`));
     project = path.join(dir, "project");
@@ -76,7 +76,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-c
     await engine?.stop();
     await libvirt?.stop();
     await rm(dir, { recursive: true, force: true });
-    expect(networkLinks()).toEqual(links);
+    expect(dockerBridges()).toEqual(bridges);
     expect(await changesSince(before)).toEqual(NO_CHANGES);
   }, TEST_MS);
 
@@ -338,7 +338,9 @@ function quotasOf(guest: Guest): number[] {
   });
 }
 
-/** Names of the machine's network devices. */
-function networkLinks(): string[] {
-  return [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*([^:\s]+):/gm)].map(([, name = ""]) => name);
+/** Names of the machine's network devices that are bridges of Docker's: there may be others that come and go. */
+function dockerBridges(): string[] {
+  return [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*(docker\d+|br-[0-9a-f]{12}):/gm)].map(
+    ([, name = ""]) => name,
+  );
 }
