@@ -3,8 +3,7 @@
  * docs/install-compose.md says, until Prometheus shows the guests' classes and their control groups have their quotas; then the ways
  * back. The images that cannot be pulled are stand-ins of Debian's packages (test/engine/stand-ins.ts).
  */
-import { readFileSync } from "node:fs";
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,9 +11,9 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
 import { containersOf, rightsOf, type Container } from "../engine/containers.ts";
 import { DockerEngine } from "../engine/engine.ts";
-import { buildOwnImages, imageOf, inspectImage, OWN } from "../engine/own-images.ts";
-import { copyCheckout, pulledImages, writeEnv } from "../engine/project.ts";
-import { ensureStandIns, hasStandIn } from "../engine/stand-ins.ts";
+import { dockerBridges, quotasOf } from "../engine/host.ts";
+import { buildImages, imageOf, inspectImage, OWN, readFromImage } from "../engine/own-images.ts";
+import { makeProject, writePolicy } from "../engine/project.ts";
 import { kernelState } from "../support/actuator-bench.ts";
 import { readDeployed, replaceOnce } from "../support/deployed.ts";
 import { changesSince, machineState, NO_CHANGES, type MachineState } from "../support/machine-state.ts";
@@ -30,8 +29,6 @@ const VOID_MS = 14_000;
 const HEALTHY_MS = 120_000;
 const LOG = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** What a user with Debian's Docker writes into .env besides the passwords. */
-const SETTINGS = { KVMGOV_CONFIG_DIR: "./config", KVMGOV_PERF_CAPABILITY: "SYS_ADMIN" };
 /** All that the profile `all` starts. */
 const SERVICES = [
   ...["actuator", "alertmanager", "classifier", "collector", "guardian", "nats", "prometheus", "redis"],
@@ -59,7 +56,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-c
     dir = await mkdtemp(path.join(tmpdir(), `kvmgov-compose-${process.pid}-`));
     project = path.join(dir, "project");
     await makeProject(project);
-    await buildImages(project, version);
+    await buildImages(project, version, LOG);
     libvirt = await startLibvirt();
     web = await libvirt.defineAndStart({ name: "web", load: { percent: 10 } });
     solver = await libvirt.defineAndStart({ name: "solver", load: { vcpus: 2, percent: 100 } });
@@ -137,7 +134,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-c
         expect({ service, user }).toEqual({ service, user: "node" });
         expect(entrypoint.at(-1)).toBe("lib/service.js");
         expect(size - base.size).toBeLessThan(16e6);
-        const sbom = JSON.parse(await cat(engine, image, "/app/sbom.cdx.json")) as {
+        const sbom = JSON.parse(await readFromImage(engine, image, "/app/sbom.cdx.json")) as {
           metadata: { component: { name: string } };
           components: { name: string }[];
         };
@@ -289,58 +286,3 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "compose", "docker"], "docker-c
     throw new Error("there is no image of Grafana");
   });
 });
-
-/** The checkout, with settings that a user may choose: quotas instead of weights, and guests of others left alone. */
-async function makeProject(project: string): Promise<void> {
-  await mkdir(project);
-  await copyCheckout(project);
-  const config = path.join(project, "config");
-  await cp(path.join(project, "deploy/config"), config, { recursive: true });
-  const classifier = path.join(config, "classifier.yaml");
-  await writeFile(
-    classifier,
-    replaceOnce(await readFile(classifier, "utf8"), "preset: default", "preset: paper"),
-  );
-  await writeEnv(project, SETTINGS);
-}
-
-/** Containers see all guests of this machine: those that are not named here are not ours to manage. */
-async function writePolicy(project: string, own: readonly object[]): Promise<void> {
-  const rules = [...own, { match: { name: "*" }, class: "exempt" }];
-  await writeFile(path.join(project, "config/policy.yaml"), JSON.stringify({ rules }));
-}
-
-/** On an engine with the machine's network: npm packages are fetched, the first time. */
-async function buildImages(project: string, version: string): Promise<void> {
-  await using builder = await DockerEngine.start({ network: "host", log: LOG });
-  const images = [...new Set((await pulledImages()).values())];
-  await ensureStandIns(builder, images.filter(hasStandIn), LOG);
-  const started = Date.now();
-  await buildOwnImages(builder, project, version);
-  LOG(`docker: our images built in ${((Date.now() - started) / 1000).toFixed(0)} s`);
-}
-
-const cat = (engine: DockerEngine, image: string, file: string): Promise<string> => {
-  const script = "process.stdout.write(fs.readFileSync(process.argv[1]))";
-  const confined = ["--rm", "--network", "none", "--read-only", "--entrypoint", "node"];
-  return engine.docker(["run", ...confined, image, "-e", script, file]);
-};
-
-/** Of each vCPU, what its control group may use, in cores; Infinity: no limit. */
-function quotasOf(guest: Guest): number[] {
-  return guest.vcpuTids.map((tid) => {
-    const groups = readFileSync(`/proc/${guest.pid}/task/${tid}/cgroup`, "utf8");
-    const group = /^\d+:cpu(?:,cpuacct)?:(.*)$/m.exec(groups)?.[1] ?? "";
-    const read = (file: string): number =>
-      Number(readFileSync(path.join("/sys/fs/cgroup/cpu", group, file), "utf8"));
-    const quotaUs = read("cpu.cfs_quota_us");
-    return quotaUs < 0 ? Infinity : quotaUs / read("cpu.cfs_period_us");
-  });
-}
-
-/** Names of the machine's network devices that are bridges of Docker's: there may be others that come and go. */
-function dockerBridges(): string[] {
-  return [...readFileSync("/proc/net/dev", "utf8").matchAll(/^\s*(docker\d+|br-[0-9a-f]{12}):/gm)].map(
-    ([, name = ""]) => name,
-  );
-}

@@ -1,6 +1,6 @@
 /** A checkout as a user has it, with the settings that docs/install-compose.md asks for. */
 import { randomBytes } from "node:crypto";
-import { chmod, cp, readFile, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parse } from "yaml";
 import { readDeployed, replaceOnce, repository } from "../support/deployed.ts";
@@ -11,6 +11,8 @@ const FILES = [
   ...["tsconfig.json", "LICENSE", "deploy", "packages", "services", "scripts"],
 ];
 
+/** What a user with Debian's Docker writes into .env besides the passwords. */
+const SETTINGS = { KVMGOV_CONFIG_DIR: "./config", KVMGOV_PERF_CAPABILITY: "SYS_ADMIN" };
 /** Copies the checkout, unchanged, into `dir`. */
 export async function copyCheckout(dir: string): Promise<void> {
   const isSource = (file: string): boolean => path.basename(file) !== "node_modules";
@@ -32,6 +34,26 @@ export async function writeEnv(dir: string, settings: Readonly<Record<string, st
   const file = path.join(dir, ".env");
   await writeFile(file, text);
   await chmod(file, 0o600);
+}
+
+/** The checkout, with settings that a user may choose: quotas instead of weights, and guests of others left alone. */
+export async function makeProject(project: string): Promise<void> {
+  await mkdir(project);
+  await copyCheckout(project);
+  const config = path.join(project, "config");
+  await cp(path.join(project, "deploy/config"), config, { recursive: true });
+  const classifier = path.join(config, "classifier.yaml");
+  await writeFile(
+    classifier,
+    replaceOnce(await readFile(classifier, "utf8"), "preset: default", "preset: paper"),
+  );
+  await writeEnv(project, SETTINGS);
+}
+
+/** Containers see all guests of this machine: those that are not named here are not ours to manage. */
+export async function writePolicy(project: string, own: readonly object[]): Promise<void> {
+  const rules = [...own, { match: { name: "*" }, class: "exempt" }];
+  await writeFile(path.join(project, "config/policy.yaml"), JSON.stringify({ rules }));
 }
 
 /** Images that docker-compose.yml and the Dockerfile begin with and that are not built here, by service (`node` for the Dockerfile's). */

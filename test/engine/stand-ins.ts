@@ -39,13 +39,14 @@ export const hasStandIn = (image: string): boolean => nameOf(image) in STAND_INS
 /**
  * Makes what is missing, in an engine that has the machine's network (once, one to two minutes), and tags it.
  * @param images as docker-compose.yml and the Dockerfile name them: NAME:TAG
+ * @returns the name of what they are made from
  * @throws {EngineError} naming the step that failed; {ToolboxError} a program cannot be had
  */
 export async function ensureStandIns(
   engine: DockerEngine,
   images: readonly string[],
   log: (line: string) => void,
-): Promise<void> {
+): Promise<string> {
   const npm = path.join((await run("npm", ["root", "--global"])).trim(), "npm");
   const base = `${BASE}:${baseKey(npm)}`;
   if (!(await has(engine, base))) await importBase(engine, base, npm, log);
@@ -58,6 +59,7 @@ export async function ensureStandIns(
       DIRECTORY,
     ]);
   }
+  return base;
 }
 
 const nameOf = (image: string): string => image.split(":")[0] ?? "";
