@@ -15,6 +15,7 @@ const SETS = /** @type {const} */ ([
   "prometheus",
   "alertmanager",
   "compose",
+  "docker",
   "browser",
   "v2-host",
   "ssh",

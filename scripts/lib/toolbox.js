@@ -14,7 +14,7 @@ import { withLock } from "./lock.js";
 import { run } from "./run.js";
 
 /** @typedef {{ path: string, args: string[], env: NodeJS.ProcessEnv }} Program how to start a program: its file, first arguments, and environment */
-/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "v2-host" | "browser" | "exporter" | "paper" | "ssh" | "arm64"} ToolSet */
+/** @typedef {"servers" | "lab" | "prometheus" | "alertmanager" | "compose" | "docker" | "v2-host" | "browser" | "exporter" | "paper" | "ssh" | "arm64"} ToolSet */
 /** @typedef {{ has: string, package: string }} Need a program name, or an absolute path, and the package it is in */
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
@@ -44,6 +44,11 @@ const SETS = {
     { has: "amtool", package: "prometheus-alertmanager" },
   ],
   compose: [{ has: "docker-compose", package: "docker-compose" }],
+  docker: [
+    { has: "dockerd", package: "docker.io" },
+    { has: "ip", package: "iproute2" },
+    { has: "mmdebstrap", package: "mmdebstrap" },
+  ],
   browser: [
     { has: "chromium", package: "chromium" },
     // Without a font Chromium draws no text.

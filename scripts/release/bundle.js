@@ -4,7 +4,7 @@ import path from "node:path";
 import { build } from "esbuild";
 import { ROOT } from "../lib/launch.js";
 
-/** Entry points by the name of the file that is made. */
+/** Of a release: entry points by the name of the file that is made. @type {Record<string, string>} */
 const ENTRIES = {
   collector: "services/collector/src/main.ts",
   classifier: "services/classifier/src/main.ts",
@@ -41,12 +41,13 @@ const sourceAddresses = {
 
 /**
  * @param {string} outdir
+ * @param {Record<string, string>} [entries] entry points by the name of the file that is made, by default all of a release
  * @returns {Promise<void>} rejects where a source does not compile or a module is missing
  */
-export async function bundle(outdir) {
+export async function bundle(outdir, entries = ENTRIES) {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: Object.entries(ENTRIES).map(([out, entry]) => ({ in: entry, out })),
+    entryPoints: Object.entries(entries).map(([out, entry]) => ({ in: entry, out })),
     outdir,
     bundle: true,
     splitting: true,

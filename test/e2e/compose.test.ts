@@ -21,6 +21,7 @@ interface ComposeService {
   cap_add?: string[];
   cap_drop?: string[];
   command?: string[];
+  healthcheck?: { test: string[] };
   environment?: Record<string, string | null>;
   networks?: Record<string, unknown>;
   pid?: string;
@@ -128,6 +129,11 @@ describeWith(NEEDS, "docker-compose.yml", () => {
     expect(added.sort()).toEqual(["actuator SYS_NICE", "collector PERFMON", "guardian SYS_NICE"]);
     const inHost = services().flatMap(([name, { pid }]) => (pid === "host" ? [name] : []));
     expect(inHost.sort()).toEqual(["actuator", "collector", "guardian"]);
+  });
+
+  it("asks every container whether it is well", () => {
+    for (const [name, { healthcheck }] of services())
+      expect({ name, test: healthcheck?.test }).toEqual({ name, test: expect.arrayContaining(["CMD"]) });
   });
 
   it("keeps the guardian off every network: it writes as root, and needs nobody", () => {

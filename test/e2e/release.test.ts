@@ -108,6 +108,29 @@ describe("a release", () => {
     expect(text).not.toMatch(/^(jest|typescript|axe-core) /m);
   });
 
+  test("lists what is in each image of it", () => {
+    const read = (service: string) =>
+      JSON.parse(readFileSync(path.join(unpacked, `sbom/${service}.cdx.json`), "utf8")) as {
+        bomFormat: string;
+        components: { name: string }[];
+      };
+    const whole = JSON.parse(readFileSync(path.join(unpacked, "sbom.cdx.json"), "utf8")) as {
+      components: { name: string }[];
+      metadata: { component: { name: string } };
+    };
+    // Not that of the directory in which it was made.
+    expect(whole.metadata.component.name).toBe("kvm-governor");
+    for (const service of ["collector", "classifier", "actuator"]) {
+      const { bomFormat, components } = read(service);
+      expect(bomFormat).toBe("CycloneDX");
+      expect(components.length).toBeGreaterThan(50);
+      expect(components.length).toBeLessThan(whole.components.length);
+    }
+    const names = (service: string): string[] => read(service).components.map(({ name }) => name);
+    expect(names("classifier")).toContain("ioredis");
+    expect(names("collector")).not.toContain("ioredis");
+  });
+
   test("runs from where it was unpacked, with the Node that it brings", async () => {
     const { stdout } = await kvmgov(unpacked, "version", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ version });

@@ -16,7 +16,7 @@ export interface MachineState {
 }
 
 const PROGRAMS =
-  /^(libvirtd|virt(qemu|log|lock)d|qemu-system-.*|nats-server|redis-server|prometheus|prometheus-aler)$/;
+  /^(libvirtd|virt(qemu|log|lock)d|qemu-system-.*|nats-server|redis-server|prometheus|prometheus-aler|dockerd|containerd.*|docker-proxy)$/;
 /** Our names for control groups and directories carry the pid of their owner. */
 const OWNED = /kvmgov-[a-z]+-(\d+)/;
 const OUR_CGROUPS = /kvmgov|machine|libvirt|qemu/;
