@@ -69,7 +69,9 @@ export class OverheadArm implements Arm {
     // Found, decided on, held: what a first plan costs is not what every one does.
     const classifier = this.#service("classifier");
     await waitFor("the solver in LIST_sc", 60_000, async () =>
-      (await classifier.metrics()).includes(`uuid="${solver?.uuid ?? ""}"} 1`) ? true : undefined,
+      (await classifier.metric(`kvmgov_guest_scientific{host="bench",uuid="${solver?.uuid ?? ""}"}`)) === 1
+        ? true
+        : undefined,
     );
     await sleep(2 * CHECK_PERIOD_MS);
   }

@@ -78,8 +78,8 @@ export function allocate(
     divide(scientific, Math.max(0, usable - servicesMayTake), assured);
   }
   const caps = part < 1 ? capsOf(scientific, usable, part) : undefined;
-  for (const { at } of scientific)
-    entitlements[at] = Math.min(entitlements[at] ?? 0, caps?.[at] ?? Infinity);
+  for (const [at, cap] of caps?.entries() ?? [])
+    entitlements[at] = Math.min(entitlements[at] ?? 0, cap ?? Infinity);
   return {
     entitlements,
     assured,

@@ -29,7 +29,7 @@ export function heldDelay({ sample, classified }: Managed, { preset }: Settings)
 }
 
 export function holdDelay(
-  { managed, exempt }: SortedGuests,
+  { managed, exempt, duplicates }: SortedGuests,
   kept: readonly Kept[],
   settings: Settings,
 ): DelayHold {
@@ -42,7 +42,8 @@ export function holdDelay(
     ...declared.map((guest) => watchOf(guest, settings)),
     ...silent.map(({ state }) => ({ slaDelay: 1, before: state.delay, seen: undefined })),
   ];
-  const { rung, next, loweredBy } = followDelay(watches, topRung(managed, exempt.length, settings));
+  const top = topRung(managed, kept, exempt.length + duplicates.length, settings);
+  const { rung, next, loweredBy } = followDelay(watches, top);
   const uuids = [...declared.map(({ sample }) => sample.uuid), ...silent.map(({ uuid }) => uuid)];
   const lowered = loweredBy === undefined ? undefined : declared[loweredBy];
   return {
@@ -62,15 +63,21 @@ export function holdDelay(
 }
 
 /**
- * Services that declared nothing rank first, as they always do; exempt guests are not asked, and are never worse off than
- * without us.
+ * Services that declared nothing rank first, as they always do; guests that are not ours are not asked, and are never worse off
+ * than without us.
  */
-function topRung(managed: readonly Managed[], exempt: number, settings: Settings): number {
-  const isOpen = managed.every(
-    (guest) => guest.classified.class === "scientific" || heldDelay(guest, settings) !== undefined,
-  );
+function topRung(
+  managed: readonly Managed[],
+  kept: readonly Kept[],
+  others: number,
+  settings: Settings,
+): number {
+  const isOpen =
+    managed.every(
+      (guest) => guest.classified.class === "scientific" || heldDelay(guest, settings) !== undefined,
+    ) && kept.every(({ state }) => state.class === "scientific" || state.delay !== undefined);
   if (!isOpen) return FIRST_RUNG;
-  return exempt > 0 ? EQUAL_RUNG : TOP_RUNG;
+  return others > 0 ? EQUAL_RUNG : TOP_RUNG;
 }
 
 function watchOf(guest: Managed, settings: Settings): DelayWatch {

@@ -1,7 +1,7 @@
 /**
  * A small model of a kernel's scheduler, for closing the loop: fair by weight with slices, `idle` below all others, quotas. Steps
- * of a millisecond; vCPUs run on any CPU. It tells what vCPUs ran and waited, and how often they were switched out while they
- * wanted to run. Not modelled: caches, CPUs alone, wake-ups of less than a millisecond.
+ * of a millisecond; vCPUs run on any CPU. Bursts are over when their time is, whatever ran of them, as those of the lab's guests.
+ * Not modelled: caches, CPUs alone, wake-ups of less than a millisecond.
  */
 import type { Weight } from "../contracts/plan.ts";
 
@@ -12,7 +12,7 @@ const IDLE_WEIGHT = 0.003;
 
 export interface ModelGuest {
   vcpus: number;
-  /** Work comes in bursts: means in milliseconds. Without: always runnable. */
+  /** Wants to run in bursts: means in milliseconds. Without: always. */
   bursts?: { busyMs: number; gapMs: number };
 }
 
@@ -25,23 +25,19 @@ export interface ModelHold {
 interface Thread {
   guest: number;
   runtime: number;
-  sliceLeft: number;
+  sliceLeftMs: number;
   isRunning: boolean;
-  /** Of its burst; Infinity: always. */
-  workLeftMs: number;
+  isChosen: boolean;
+  /** Infinity: always runnable. */
+  burstLeftMs: number;
   gapLeftMs: number;
   budgetMs: number;
   ranMs: number;
   waitedMs: number;
-  switchedOut: number;
 }
 
-export interface ModelPeriod {
-  /** By guest, then by vCPU: parts of the period. */
-  uses: { run: number; delay: number }[][];
-  /** By guest: how often its vCPUs were switched out while they wanted to run. */
-  switchedOut: number[];
-}
+/** By guest, then by vCPU: parts of the period. */
+export type ModelPeriod = { run: number; delay: number }[][];
 
 /** Even numbers in [0, 1), the same for the same seed (xorshift32). */
 export function seededNumbers(seed: number): () => number {
@@ -71,34 +67,27 @@ export class SchedulerModel {
       Array.from({ length: vcpus }, () => ({
         guest,
         runtime: 0,
-        sliceLeft: 0,
+        sliceLeftMs: 0,
         isRunning: false,
-        workLeftMs: bursts === undefined ? Infinity : 0,
+        isChosen: false,
+        burstLeftMs: bursts === undefined ? Infinity : 0,
         gapLeftMs: 0,
         budgetMs: Infinity,
         ranMs: 0,
         waitedMs: 0,
-        switchedOut: 0,
       })),
     );
   }
 
-  /** One check period with guests held so. @param load factor on the bursts' work; 0: services are quiet */
+  /** One check period with guests held so. @param load factor on the length of bursts; 0: services are quiet */
   period(ms: number, holds: readonly ModelHold[], load = 1): ModelPeriod {
-    for (const thread of this.#threads) Object.assign(thread, { ranMs: 0, waitedMs: 0, switchedOut: 0 });
+    for (const thread of this.#threads) thread.ranMs = thread.waitedMs = 0;
     for (let step = 0; step < ms; step++) this.#step(holds, load);
-    return {
-      uses: this.#guests.map((_, guest) =>
-        this.#of(guest).map(({ ranMs, waitedMs }) => ({ run: ranMs / ms, delay: waitedMs / ms })),
-      ),
-      switchedOut: this.#guests.map((_, guest) =>
-        this.#of(guest).reduce((sum, { switchedOut }) => sum + switchedOut, 0),
-      ),
-    };
-  }
-
-  #of(guest: number): Thread[] {
-    return this.#threads.filter((thread) => thread.guest === guest);
+    return this.#guests.map((_, guest) =>
+      this.#threads
+        .filter((thread) => thread.guest === guest)
+        .map(({ ranMs, waitedMs }) => ({ run: ranMs / ms, delay: waitedMs / ms })),
+    );
   }
 
   #step(holds: readonly ModelHold[], load: number): void {
@@ -108,48 +97,42 @@ export class SchedulerModel {
       const quota = holds[thread.guest]?.quota;
       if (isRefill) thread.budgetMs = quota === undefined ? Infinity : quota * QUOTA_PERIOD_MS;
       this.#wake(thread, load);
+      thread.isChosen = false;
     }
-    const wanting = this.#threads.filter(({ workLeftMs }) => workLeftMs > 0);
-    const chosen = this.#choose(
-      wanting.filter(({ budgetMs }) => budgetMs > 0),
-      holds,
-    );
-    for (const thread of wanting) {
-      const runs = chosen.has(thread);
-      if (thread.isRunning && !runs) thread.switchedOut += 1;
-      if (!thread.isRunning && runs) thread.sliceLeft = SLICE_MS;
-      thread.isRunning = runs;
-      if (runs) this.#run(thread, holds);
+    for (let cpu = 0; cpu < this.#cpus; cpu++) this.#choose(holds);
+    for (const thread of this.#threads) {
+      if (thread.burstLeftMs <= 0) continue;
+      thread.burstLeftMs -= 1;
+      if (thread.isChosen && !thread.isRunning) thread.sliceLeftMs = SLICE_MS;
+      thread.isRunning = thread.isChosen;
+      if (thread.isChosen) this.#run(thread, holds);
       else thread.waitedMs += 1;
     }
   }
 
-  /** New work, as random as the seed; what comes back from a gap has no claim on the time that it was away. */
+  /** A new burst, as random as the seed; who comes back from a gap has no claim on the time that it was away. */
   #wake(thread: Thread, load: number): void {
     const { bursts } = this.#guests[thread.guest] ?? {};
-    if (bursts === undefined || thread.workLeftMs > 0) return;
+    if (bursts === undefined || thread.burstLeftMs > 0) return;
     thread.isRunning = false;
-    if (thread.gapLeftMs > 0) {
-      thread.gapLeftMs -= 1;
-      return;
-    }
-    thread.workLeftMs = load * Math.round(2 * this.#random() * bursts.busyMs);
+    thread.gapLeftMs -= 1;
+    if (thread.gapLeftMs > 0) return;
+    thread.burstLeftMs = load * Math.round(2 * this.#random() * bursts.busyMs);
     thread.gapLeftMs = Math.round(2 * this.#random() * bursts.gapMs);
-    const others = this.#threads.filter((other) => other !== thread && other.workLeftMs > 0);
-    if (others.length > 0)
-      thread.runtime = Math.max(thread.runtime, Math.min(...others.map(({ runtime }) => runtime)));
+    let least = Infinity;
+    for (const other of this.#threads)
+      if (other !== thread && other.burstLeftMs > 0) least = Math.min(least, other.runtime);
+    if (least < Infinity) thread.runtime = Math.max(thread.runtime, least);
   }
 
-  #choose(able: readonly Thread[], holds: readonly ModelHold[]): ReadonlySet<Thread> {
-    const isIdle = ({ guest }: Thread): boolean => holds[guest]?.weight === "idle";
-    const keeps = ({ isRunning, sliceLeft }: Thread): boolean => isRunning && sliceLeft > 0;
-    const order = able.toSorted(
-      (a, b) =>
-        Number(isIdle(a)) - Number(isIdle(b)) ||
-        Number(keeps(b)) - Number(keeps(a)) ||
-        a.runtime - b.runtime,
-    );
-    return new Set(order.slice(0, this.#cpus));
+  /** Gives one CPU: to no idle guest before all others, to who has a slice left, to who had least. */
+  #choose(holds: readonly ModelHold[]): void {
+    let best: Thread | undefined;
+    for (const thread of this.#threads) {
+      if (thread.isChosen || thread.burstLeftMs <= 0 || thread.budgetMs <= 0) continue;
+      if (best === undefined || comesBefore(thread, best, holds)) best = thread;
+    }
+    if (best !== undefined) best.isChosen = true;
   }
 
   #run(thread: Thread, holds: readonly ModelHold[]): void {
@@ -158,9 +141,14 @@ export class SchedulerModel {
     // A guest's weight is shared by its vCPUs.
     thread.runtime += (this.#guests[thread.guest]?.vcpus ?? 1) / worth;
     thread.ranMs += 1;
-    thread.sliceLeft -= 1;
-    thread.workLeftMs -= 1;
+    thread.sliceLeftMs -= 1;
     thread.budgetMs -= 1;
-    if (thread.workLeftMs <= 0) thread.isRunning = false;
   }
+}
+
+function comesBefore(a: Thread, b: Thread, holds: readonly ModelHold[]): boolean {
+  const rank = ({ guest }: Thread): number => Number(holds[guest]?.weight === "idle");
+  if (rank(a) !== rank(b)) return rank(a) < rank(b);
+  const keeps = ({ isRunning, sliceLeftMs }: Thread): boolean => isRunning && sliceLeftMs > 0;
+  return keeps(a) === keeps(b) ? a.runtime < b.runtime : keeps(a);
 }
