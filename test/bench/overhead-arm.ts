@@ -123,7 +123,10 @@ export class OverheadArm implements Arm {
   async #startServices(plane: ControlPlane, libvirt: Libvirt): Promise<void> {
     const policyFile = join(this.#dir, "policy.yaml");
     // Other guests of this machine are not ours.
-    const own = [{ match: { name: SOLVER }, class: "scientific" }, { match: { name: "light-*" }, class: "auto" }];
+    const own = [
+      { match: { name: SOLVER }, class: "scientific" },
+      { match: { name: "light-*" }, class: "auto" },
+    ];
     writeFileSync(policyFile, JSON.stringify({ rules: [...own, { match: { name: "*" }, class: "exempt" }] }));
     const common = {
       // As the supervisor starts it: a small young generation, and types that are stripped once.

@@ -43,6 +43,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
   let web: Guest;
   let solver: Guest;
   let plane: ControlPlane;
+  let classifier: ServiceProcess;
   const services: ServiceProcess[] = [];
 
   const policyFile = (): string => path.join(plane.dir, "policy.yaml");
@@ -87,8 +88,11 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
       KVMGOV_POLICY_FILE: policyFile(),
     };
     mkdirSync(host.KVMGOV_STATE_DIR, { recursive: true });
-    await plane.classifier(common);
-    services.push(await ServiceProcess.start("actuator", host), await ServiceProcess.start("collector", host));
+    classifier = await plane.classifier(common);
+    services.push(
+      await ServiceProcess.start("actuator", host),
+      await ServiceProcess.start("collector", host),
+    );
   }
 
   async function counted(): Promise<Outcome> {
@@ -116,10 +120,14 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
     const off = await counted();
     writePolicy({ slaDelay: SLA_DELAY });
     for (const service of services) service.signal("SIGHUP");
-    await waitFor("a weight for the solver", 60_000, async () =>
-      Number(weightOf(await plane.plan(HOST))) >= 0.25 ? true : undefined,
-    );
-    await sleep(15_000);
+    const seen: string[] = [];
+    for (let i = 0; i < 90; i++) {
+      await sleep(1000);
+      const text = await classifier.metrics();
+      const line = (name: string): string => new RegExp(`^${name}\\{.*\\} (.*)$`, "m").exec(text)?.[1] ?? "-";
+      seen.push([line("kvmgov_host_delay_rung"), line("kvmgov_guest_delay_ratio"), line("kvmgov_guest_delay_periods_total"), line("kvmgov_guest_delay_exceeded_periods_total")].join("/"));
+    }
+    process.stdout.write(`SEEN ${seen.join(" ")}\n`);
     const on = await counted();
     const plan = await plane.plan(HOST);
     process.stdout.write(`${JSON.stringify({ kernel, off, on, weight: weightOf(plan) })}\n`);
@@ -137,6 +145,9 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
 function switchesOf({ pid, vcpuTids }: Guest): number {
   return vcpuTids.reduce((sum, tid) => {
     const status = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
-    return [...status.matchAll(/ctxt_switches:\s+(\d+)/g)].reduce((all, [, count]) => all + Number(count), sum);
+    return [...status.matchAll(/ctxt_switches:\s+(\d+)/g)].reduce(
+      (all, [, count]) => all + Number(count),
+      sum,
+    );
   }, 0);
 }

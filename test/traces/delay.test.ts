@@ -19,7 +19,8 @@ const FIRST_RUNG = 3;
 const TOP_RUNG = 10;
 
 /** Delay of a vCPU that runs all the time, in the mean, by rung: little below a weight, and twice as much with each. */
-const meanDelay = (rung: number): number => (rung <= FIRST_RUNG ? 0.005 : 0.01 * 2 ** (rung - FIRST_RUNG - 1));
+const meanDelay = (rung: number): number =>
+  rung <= FIRST_RUNG ? 0.005 : 0.01 * 2 ** (rung - FIRST_RUNG - 1);
 
 /** Longer than three times the mean in one of twenty periods: many guests, so somebody always waits long. */
 function delayed(guest: GuestSample, rung: number, random: Seeded): GuestSample {

@@ -87,7 +87,11 @@ function showFacts(row: GuestFactsRow): void {
     ["List", row.class === "" ? "–" : `${list}`, row.class === "" ? "" : `${row.class}, ${row.how}${since}`],
     ["Used", orDash(row.usage, percent), `of ${row.vcpus} vCPUs`],
     ["Wanted", orDash(row.demand, percent), thresholdText(row)],
-    ["Waited", orDash(row.delay, percent), row.slaDelay === null ? "" : `may wait ${shareText(row.slaDelay)} (p99)`],
+    [
+      "Waited",
+      orDash(row.delay, percent),
+      row.slaDelay === null ? "" : `may wait ${shareText(row.slaDelay)} (p99)`,
+    ],
     [
       "Count",
       row.class === "exempt" ? "–" : orDash(row.count, String),

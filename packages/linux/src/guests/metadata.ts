@@ -37,11 +37,11 @@ export function declaredInMetadata(
   if (policy === undefined) return {};
   if (found.length > 1) return refused("metadata: more than one policy element");
   try {
-    const { class: declared, slaCores, slaDelay } = checkContract(
-      declarationSchema,
-      policyAttributes(policy),
-      "metadata policy",
-    );
+    const {
+      class: declared,
+      slaCores,
+      slaDelay,
+    } = checkContract(declarationSchema, policyAttributes(policy), "metadata policy");
     return {
       declared: {
         class: declared,

@@ -96,8 +96,7 @@ export function allocate(
 function capsOf(claims: readonly ScientificClaim[], usable: number, part: number): (number | undefined)[] {
   const caps: (number | undefined)[] = [];
   divide(claims, usable, caps);
-  for (const { at, floor } of claims)
-    caps[at] = Math.max(floor / MICRO, steadyCores((caps[at] ?? 0) * part));
+  for (const { at, floor } of claims) caps[at] = Math.max(floor / MICRO, steadyCores((caps[at] ?? 0) * part));
   return caps;
 }
 
@@ -179,7 +178,11 @@ function allocatePr(
 }
 
 /** Divides a capacity in cores among claims, into `shares`; returns what was given in all. */
-function divide(claims: readonly ScientificClaim[], capacity: number, shares: (number | undefined)[]): number {
+function divide(
+  claims: readonly ScientificClaim[],
+  capacity: number,
+  shares: (number | undefined)[],
+): number {
   const given = maxMinFair(Math.round(capacity * MICRO), claims);
   let sum = 0;
   for (const [k, { at }] of claims.entries()) {

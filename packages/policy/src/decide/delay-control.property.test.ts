@@ -11,7 +11,10 @@ const SLA_DELAY = 0.1;
 
 const seenArbitrary: fc.Arbitrary<DelaySeen> = fc.record({
   usage: fc.constantFrom(0, 0.005, 0.3, 1),
-  delay: fc.oneof(fc.constantFrom(0, 0.05, 0.09, 0.1, 0.11, 0.5, 2), fc.double({ min: 0, max: 2, noNaN: true })),
+  delay: fc.oneof(
+    fc.constantFrom(0, 0.05, 0.09, 0.1, 0.11, 0.5, 2),
+    fc.double({ min: 0, max: 2, noNaN: true }),
+  ),
   isShort: fc.constantFrom(false, false, false, true),
 });
 

@@ -144,7 +144,12 @@ function calmOf(
 /** The next rung, where every service that was read has been calm for long enough. */
 function raised(
   now: Common,
-  { top, least, calm, debts }: { top: number; least: number; calm: readonly number[]; debts: readonly number[] },
+  {
+    top,
+    least,
+    calm,
+    debts,
+  }: { top: number; least: number; calm: readonly number[]; debts: readonly number[] },
 ): DelayStep {
   const isProved = now.failed !== undefined && now.rung >= now.failed && least >= PERIODS;
   const { patience, failed } = isProved ? { patience: PATIENCE_MIN, failed: undefined } : now;

@@ -18,7 +18,9 @@ export function declaredDelay({ sample }: Managed, settings: Settings): Reason[]
   if (slaDelay === undefined) return [];
   const text = `slaDelay: may wait ${declaredText(slaDelay)} of the time, in 99 of 100 periods`;
   const isHeld = settings.preset === "default";
-  return [{ code: "sla-delay", text: isHeld ? text : `${text}; preset ${settings.preset} does not hold that` }];
+  return [
+    { code: "sla-delay", text: isHeld ? text : `${text}; preset ${settings.preset} does not hold that` },
+  ];
 }
 
 /** How declared delays hold a scientific guest, where that is not as it would be without them. */
@@ -31,7 +33,9 @@ export function delayReasons(delay: DelayHold, hold: Hold): Reason[] {
     return hold.weight === weight ? [{ code: "rank", text: `weight ${weight} beside services: ${why}` }] : [];
   }
   if (part === 1) return [];
-  return [{ code: "delay-cap", text: `at most ${figure(part)} of what it could have without services: ${why}` }];
+  return [
+    { code: "delay-cap", text: `at most ${figure(part)} of what it could have without services: ${why}` },
+  ];
 }
 
 /** Why the rung is what it is; names who brought it down. */
@@ -54,7 +58,8 @@ export function delayMissed(
   { rung, states }: DelayHold,
 ): Reason | undefined {
   const state = states.get(sample.uuid);
-  if (slaDelay === undefined || state === undefined || rung > 0 || state.debt <= DEBT_ALLOWED) return undefined;
+  if (slaDelay === undefined || state === undefined || rung > 0 || state.debt <= DEBT_ALLOWED)
+    return undefined;
   const text = `waits more than ${declaredText(slaDelay)} of the time in more than one of 100 periods`;
   return {
     code: "delay-missed",

@@ -55,7 +55,9 @@ class Loop {
       uses.map((vcpus, at) => ({
         ...guest(at + 1),
         declared:
-          at + 1 === SOLVER ? { class: "scientific" } : { class: "service", slaDelay: at === 0 ? SLA_DELAY : 0.9 },
+          at + 1 === SOLVER
+            ? { class: "scientific" }
+            : { class: "service", slaDelay: at === 0 ? SLA_DELAY : 0.9 },
         vcpus: vcpus.map((use, index) => ({ index, ...use })),
       })),
     );

@@ -19,7 +19,11 @@ import { EQUAL_RUNG, FIRST_RUNG, TOP_RUNG } from "./delay-ladder.ts";
 
 const SOLVER = guest(1, BUSY, { declared: { class: "scientific", source: "metadata" } });
 const web = (load: Load, declared: Partial<GuestSample["declared"]> = {}): GuestSample =>
-  guest(2, { vcpus: 1, ...load }, { declared: { class: "service", slaDelay: 0.1, source: "rule 1", ...declared } });
+  guest(
+    2,
+    { vcpus: 1, ...load },
+    { declared: { class: "service", slaDelay: 0.1, source: "rule 1", ...declared } },
+  );
 
 const CALM = { run: 0.3, delay: 0.01 };
 const LATE = { run: 0.3, delay: 0.25 };
@@ -135,7 +139,11 @@ describe("who else is on the host", () => {
   it("a service that arrives brings the host to where it begins", () => {
     const host = new TestHost({}, { cpus: cpus(2) });
     host.run(1000, [SOLVER, web(CALM)]);
-    const arrived = host.tick([SOLVER, web(CALM), guest(3, QUIET, { declared: { class: "service", slaDelay: 0.2 } })]);
+    const arrived = host.tick([
+      SOLVER,
+      web(CALM),
+      guest(3, QUIET, { declared: { class: "service", slaDelay: 0.2 } }),
+    ]);
     expect(weight(arrived)).toBe("idle");
   });
 

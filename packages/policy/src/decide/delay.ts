@@ -35,8 +35,7 @@ export function holdDelay(
 ): DelayHold {
   const declared = managed.filter((guest) => heldDelay(guest, settings) !== undefined);
   // A guest that cannot be read just now has not withdrawn what it declared.
-  const silent =
-    settings.preset === "default" ? kept.filter(({ state }) => state.delay !== undefined) : [];
+  const silent = settings.preset === "default" ? kept.filter(({ state }) => state.delay !== undefined) : [];
   if (declared.length + silent.length === 0) return UNDECLARED;
   const watches: DelayWatch[] = [
     ...declared.map((guest) => watchOf(guest, settings)),
