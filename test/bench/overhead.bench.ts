@@ -10,7 +10,7 @@ import { below, runBench, type Aim, type Lookup } from "./harness.ts";
 import { OverheadArm } from "./overhead-arm.ts";
 
 const SIZES = [4, 40, 200];
-const ROUNDS = 6;
+const ROUNDS = 5;
 /** Of the aim: below 1% of one core, and nothing that can be measured. */
 const AIMED_AT = 40;
 
@@ -37,7 +37,7 @@ const dir = mkdtempSync(join(tmpdir(), "kvmgov-bench-"));
 try {
   await runBench({
     name: "overhead",
-    warmUpRounds: 1,
+    warmUpRounds: 0,
     arms: sizes.map((size) => new OverheadArm(size, ROUNDS, dir)),
     aims,
   });

@@ -4,7 +4,7 @@
  * last holds what was declared and gives the solver what that leaves.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, getPriority, setPriority } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
@@ -24,7 +24,13 @@ const HOST = "latency";
 const PERIOD_MS = 100;
 /** Beside a guest of the same weight the web guest waits a third of a burst, at half the weight a fifth. */
 const SLA_DELAY = 0.3;
-const COUNTED = 200;
+const COUNTED = 150;
+/** Rungs up to there, a hundred periods each, and as much again for bad luck. */
+const RISE_S_MAX = 70;
+const SETTLE_MS = 5000;
+/** The test's guests before all other work of this machine, and the services before these: only they shall be seen. */
+const LAB_SHARES = 65_536;
+const SERVICE_NICE = -15;
 
 /** What happened in some periods. */
 interface Outcome {
@@ -45,6 +51,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
   let plane: ControlPlane;
   let classifier: ServiceProcess;
   const services: ServiceProcess[] = [];
+  const niceBefore = getPriority();
 
   const policyFile = (): string => path.join(plane.dir, "policy.yaml");
   /** Other guests may run on this machine: they are not ours. */
@@ -62,6 +69,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
   beforeAll(async () => {
     before = machineState();
     libvirt = await startLibvirt();
+    writeFileSync(`/sys/fs/cgroup/cpu/${libvirt.cgroup}/cpu.shares`, String(LAB_SHARES));
+    setPriority(SERVICE_NICE);
     web = await libvirt.defineAndStart({ name: "web", load: { ...WEB, cycleMs: 300 } });
     solver = await libvirt.defineAndStart({ name: "solver", load: { vcpus: availableParallelism() } });
     solver.load.setLoad(100);
@@ -71,6 +80,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
     for (const service of services.toReversed()) await service.stop();
     await plane?.stop();
     await libvirt?.stop();
+    setPriority(niceBefore);
     expect(await changesSince(before)).toEqual(NO_CHANGES);
   });
 
@@ -93,6 +103,20 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
       await ServiceProcess.start("actuator", host),
       await ServiceProcess.start("collector", host),
     );
+  }
+
+  /** Waits until the solver has half of the weight that it has by itself; fails with what was seen on the way. */
+  async function risen(): Promise<void> {
+    const seen: string[] = [];
+    for (let second = 0; second < RISE_S_MAX; second++) {
+      await sleep(1000);
+      const text = await classifier.metrics();
+      const value = (family: string): string =>
+        new RegExp(`^${family}\\{.*\\} (.*)$`, "m").exec(text)?.[1] ?? "none";
+      seen.push(`${value("kvmgov_host_delay_rung")}: ${value("kvmgov_guest_delay_ratio")}`);
+      if (Number(weightOf(await plane.plan(HOST))) >= 0.5) return;
+    }
+    throw new Error(`the solver got no weight; rung and delay by the second: ${seen.join(", ")}`);
   }
 
   async function counted(): Promise<Outcome> {
@@ -120,14 +144,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
     const off = await counted();
     writePolicy({ slaDelay: SLA_DELAY });
     for (const service of services) service.signal("SIGHUP");
-    const seen: string[] = [];
-    for (let i = 0; i < 90; i++) {
-      await sleep(1000);
-      const text = await classifier.metrics();
-      const line = (name: string): string => new RegExp(`^${name}\\{.*\\} (.*)$`, "m").exec(text)?.[1] ?? "-";
-      seen.push([line("kvmgov_host_delay_rung"), line("kvmgov_guest_delay_ratio"), line("kvmgov_guest_delay_periods_total"), line("kvmgov_guest_delay_exceeded_periods_total")].join("/"));
-    }
-    process.stdout.write(`SEEN ${seen.join(" ")}\n`);
+    await risen();
+    await sleep(SETTLE_MS);
     const on = await counted();
     const plan = await plane.plan(HOST);
     process.stdout.write(`${JSON.stringify({ kernel, off, on, weight: weightOf(plan) })}\n`);
