@@ -5,7 +5,7 @@
  * Below it services wait although they rank first: CPUs that scientific guests had alone go back to all, then some of the
  * host is left idle. Never less than half is left to scientific guests: more would waste CPUs that services do not want.
  * Above it scientific guests have a weight of their own. They are then switched out less often, and services wait longer
- * (docs/decisions/0021-declared-latency.md has the figures).
+ * (docs/decisions/0022-declared-latency.md has the figures).
  */
 export interface Rung {
   /** Of a scientific guest, 1 being that of a service. */
