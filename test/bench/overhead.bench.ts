@@ -10,7 +10,7 @@ import { below, runBench, type Aim, type Lookup } from "./harness.ts";
 import { OverheadArm } from "./overhead-arm.ts";
 
 const SIZES = [4, 40, 200];
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** Of the aim: below 1% of one core, and nothing that can be measured. */
 const AIMED_AT = 40;
 
