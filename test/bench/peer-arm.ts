@@ -13,11 +13,11 @@ import {
   type LibvirtExporter,
   type NatsServer,
 } from "@kvm-governor/lab";
-import { processCpuNs } from "@kvm-governor/linux";
 import { Readiness, connectBus, createLogger, type Bus } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { ServiceProcess, waitFor } from "../support/service-process.ts";
 import type { Arm, Figures } from "./harness.ts";
+import { cpuOf } from "./process-cost.ts";
 import { ScrapeClient, sizeOf } from "./scrape-client.ts";
 
 /** The usual interval of Prometheus, and the collector's own default. */
@@ -153,9 +153,4 @@ async function scrapeOf({ name, url, pids, client }: Side): Promise<Figures> {
     [`${name}_series`]: series,
     [`${name}_bytes`]: bytes,
   };
-}
-
-/** CPU time of processes together, in milliseconds: of threads that ended, too. /proc/PID/stat has it in steps of 10. */
-function cpuOf(pids: readonly number[]): number {
-  return pids.reduce((sum, pid) => sum + (processCpuNs(pid) ?? NaN), 0) / 1e6;
 }

@@ -68,7 +68,7 @@ CPU amounts are in cores, times end in their unit.
 
 const RULES = `## Policy file
 
-\`rules\` is a list; each rule has \`match\` and declares a class, an SLA or both. A rule by UUID wins over the guest's libvirt metadata, and
+\`rules\` is a list; each rule has \`match\` and declares a class, an SLA (CPU, delay) or both. A rule by UUID wins over the guest's libvirt metadata, and
 that over a rule by name (\`*\` stands for anything). Within a kind the first that matches wins.
 `;
 
@@ -94,6 +94,8 @@ function rulesTable(): string {
     "match.uuid": "UUID of one guest",
     class: "`auto`: inferred from its use; `exempt`: never touched",
     slaCores: "CPU promised to the guest, in cores",
+    slaDelay:
+      "for services: largest part of the time that its vCPUs may wait to run, in 99 of 100 check periods (preset `default`)",
   };
   const describeRule = (key: string): string => {
     const text = meanings[key];

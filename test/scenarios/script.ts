@@ -3,7 +3,7 @@
  *
  *     host 16 used 0.2              16 CPUs; the host itself uses 0.2 cores (again later: changes it)
  *     set beta 2                    a setting of the classifier
- *     guest web 2 service sla 0.9   arrives: vCPUs, then any of: a class, `sla` cores, `pinned` CPU list
+ *     guest web 2 service sla 0.9   arrives: vCPUs, then any of: a class, `sla` cores, `delay` part, `pinned` CPU list
  *     load web 0.3                  every vCPU runs 0.3 of the time; `0.25/0.75`: and waits 0.75; `1,0.2`: one a vCPU
  *     wants web 1                   every vCPU wants that much, and gets what its bandwidth in the plan lets it have
  *     state web paused              running, paused, migrating, incomplete, or unreadable
@@ -101,6 +101,7 @@ function parseGuest(line: number, name: string, [vcpus, ...words]: readonly stri
   for (let at = 0; at < words.length; at++) {
     const word = words[at];
     if (word === "sla") declared.slaCores = amount(line, words[++at]);
+    else if (word === "delay") declared.slaDelay = amount(line, words[++at]);
     else if (word === "pinned") allowedCpus = parseCpuList(words[++at] ?? "");
     else if (word === "service" || word === "scientific" || word === "exempt") declared.class = word;
     else throw new ScenarioError(line, `${word} says nothing about a guest`);

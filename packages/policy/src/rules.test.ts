@@ -39,6 +39,15 @@ describe("declaredFor", () => {
     });
   });
 
+  it("takes a declared delay along", () => {
+    const delayed = policyRulesSchema.parse({ rules: [{ match: { name: "*" }, slaDelay: 0.05 }] });
+    expect(declaredFor({ uuid: other, name: "x" }, delayed)).toEqual({
+      class: "auto",
+      slaDelay: 0.05,
+      source: "rule 1",
+    });
+  });
+
   it("says auto, from nowhere, where nothing is declared", () => {
     expect(declaredFor({ uuid: other, name: "x" }, NO_RULES)).toEqual({ class: "auto" });
   });
@@ -53,6 +62,11 @@ describe("policyRulesSchema", () => {
     [{ match: { name: "a" }, slaCores: 0 }, "slaCores"],
     [{ match: { name: "a" }, slaCores: -1 }, "slaCores"],
     [{ match: { name: "a" }, slaCores: "1" }, "slaCores"],
+    [{ match: { name: "a" }, slaDelay: 0 }, "slaDelay"],
+    [{ match: { name: "a" }, slaDelay: 1.01 }, "slaDelay"],
+    [{ match: { name: "a" }, slaDelay: "5%" }, "slaDelay"],
+    [{ match: { name: "a" }, class: "scientific", slaDelay: 0.05 }, "slaDelay"],
+    [{ match: { name: "a" }, class: "exempt", slaDelay: 0.05 }, "slaDelay"],
     [{ match: { name: "a" }, class: "auto", sla: 1 }, "0"],
     [{ match: { nmae: "a" }, class: "auto" }, "match"],
     [{ match: { uuid: "1234" }, class: "auto" }, "uuid"],

@@ -7,6 +7,7 @@
  *       - match: { name: "web-*" }
  *         class: service
  *         slaCores: 0.9
+ *         slaDelay: 0.05
  *
  * A declaration also stands in a guest's own libvirt metadata. The order, strongest first:
  *
@@ -19,16 +20,29 @@
  * Within 1 and 3 the first rule that matches wins. Declarations are taken whole, never mixed from several.
  */
 import { z } from "zod";
-import { cores, declaredClass, guestUuid } from "./contracts/fields.ts";
+import { cores, declaredClass, guestUuid, slaDelay } from "./contracts/fields.ts";
+import type { DeclaredClass } from "./contracts/fields.ts";
 import type { Declared } from "./contracts/sample.ts";
 import { matchesName } from "./name-pattern.ts";
 
-/** What a declaration says, wherever it stands. `class: auto` lets the class be inferred. */
-export const declarationSchema = z.strictObject({
-  class: declaredClass.default("auto"),
+const declarationFields = {
   /** CPU promised to the guest, in cores. */
   slaCores: cores.positive("must be more than 0").optional(),
-});
+  /** Largest part of the time that the guest's vCPUs may wait to run, in 99 of 100 check periods. */
+  slaDelay: slaDelay.optional(),
+};
+
+/** Only services are promised not to wait; a guest of class `auto` is as long as it is one. */
+const delayIsForServices = {
+  check: (declared: { class?: DeclaredClass | undefined; slaDelay?: number | undefined }): boolean =>
+    declared.slaDelay === undefined || (declared.class !== "scientific" && declared.class !== "exempt"),
+  problem: { message: "is for services: not for class scientific or exempt", path: ["slaDelay"] },
+};
+
+/** What a declaration says, wherever it stands. `class: auto` lets the class be inferred. */
+export const declarationSchema = z
+  .strictObject({ class: declaredClass.default("auto"), ...declarationFields })
+  .refine(delayIsForServices.check, delayIsForServices.problem);
 export type Declaration = z.infer<typeof declarationSchema>;
 
 const anyCaseUuid = z.string().toLowerCase().pipe(guestUuid);
@@ -48,12 +62,13 @@ export const policyRuleSchema = z
   .strictObject({
     match: matchSchema,
     class: declaredClass.optional(),
-    slaCores: declarationSchema.shape.slaCores,
+    ...declarationFields,
   })
   .refine(
-    (rule) => rule.class !== undefined || rule.slaCores !== undefined,
-    "declares neither class nor slaCores",
-  );
+    (rule) => rule.class !== undefined || rule.slaCores !== undefined || rule.slaDelay !== undefined,
+    "declares none of class, slaCores, slaDelay",
+  )
+  .refine(delayIsForServices.check, delayIsForServices.problem);
 export type PolicyRule = z.infer<typeof policyRuleSchema>;
 
 export const policyRulesSchema = z.strictObject({
@@ -82,6 +97,11 @@ export function declaredFor(
 }
 
 function declarationOf(rules: readonly PolicyRule[], at: number): Declared {
-  const { class: declared = "auto", slaCores } = rules[at] ?? {};
-  return { class: declared, ...(slaCores !== undefined && { slaCores }), source: `rule ${at + 1}` };
+  const { class: declared = "auto", slaCores, slaDelay: delay } = rules[at] ?? {};
+  return {
+    class: declared,
+    ...(slaCores !== undefined && { slaCores }),
+    ...(delay !== undefined && { slaDelay: delay }),
+    source: `rule ${at + 1}`,
+  };
 }

@@ -3,16 +3,17 @@ import { labelText, registerFamily } from "@kvm-governor/service-kit";
 import type { Logger, WriteSeries } from "@kvm-governor/service-kit";
 import type { Registry } from "prom-client";
 import type { GuestReport } from "@kvm-governor/policy";
-import type { HostView, Tick, Views } from "./views.ts";
+import type { DelayCount, HostView, Tick, Views } from "./views.ts";
 
 type ManagedReport = GuestReport & { class: "service" | "scientific" };
 
 export function registerGuestMetrics(registry: Registry, views: Views, log: Logger): void {
-  const add: Add = (name, help, labels, collect) =>
-    registerFamily(registry, { name, help, type: "gauge", labels }, collect, (family, error) =>
+  const add: Add = (name, help, labels, collect, type = "gauge") =>
+    registerFamily(registry, { name, help, type, labels }, collect, (family, error) =>
       log.error({ event: "metric-failed", family, err: error }, `metric ${family} could not be collected`),
     );
   addGuestFamilies(add, views);
+  addDelayFamilies(add, views);
   addHostFamilies(add, views);
 }
 
@@ -21,6 +22,7 @@ type Add = (
   help: string,
   labels: readonly string[],
   collect: (write: WriteSeries) => void,
+  type?: "gauge" | "counter",
 ) => void;
 
 function addGuestFamilies(add: Add, views: Views): void {
@@ -58,6 +60,57 @@ function addGuestFamilies(add: Add, views: Views): void {
       for (const [name, count] of Object.entries(counts)) write(labelText({ host, class: name }), count);
     }
   });
+}
+
+/** Of services that declared a delay alone: 1 less the ratio of the two counters is what was declared to be 0.99. */
+function addDelayFamilies(add: Add, views: Views): void {
+  const addPerService = (
+    name: string,
+    help: string,
+    pick: (count: DelayCount) => number,
+    type?: "counter",
+  ): void =>
+    add(
+      name,
+      help,
+      ["host", "uuid"],
+      (write) => {
+        for (const [host, { delays }] of views.currentTicks())
+          for (const [uuid, count] of delays) write(labelText({ host, uuid }), pick(count));
+      },
+      type,
+    );
+  addPerService(
+    "kvmgov_guest_sla_delay_ratio",
+    "Declared by a service: largest part of the time that its vCPUs may wait to run, in 99 of 100 check periods",
+    ({ slaDelay }) => slaDelay,
+  );
+  addPerService(
+    "kvmgov_guest_delay_ratio",
+    "Part of the last check period that the vCPUs of a service that declared a delay waited to run",
+    ({ delay }) => delay,
+  );
+  addPerService(
+    "kvmgov_guest_delay_periods_total",
+    "Check periods of a service that declared a delay",
+    ({ periods }) => periods,
+    "counter",
+  );
+  addPerService(
+    "kvmgov_guest_delay_exceeded_periods_total",
+    "Check periods in which a service waited longer than it declared",
+    ({ exceeded }) => exceeded,
+    "counter",
+  );
+  add(
+    "kvmgov_host_delay_rung",
+    "What declared delays leave to scientific guests: 3 as without them, 0 least, 10 most; absent where nobody declared one",
+    ["host"],
+    (write) => {
+      for (const [host, { report }] of views.currentTicks())
+        if (report.delayRung !== undefined) write(labelText({ host }), report.delayRung);
+    },
+  );
 }
 
 function addHostFamilies(add: Add, views: Views): void {

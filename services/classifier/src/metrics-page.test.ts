@@ -37,7 +37,11 @@ class Fleet {
 
   #tick(tick: number): void {
     const sample = sampleOf("h1", tick, [
-      guestSample(1, { run: 0.25, name: NASTY_NAME, declared: { class: "auto", slaCores: 0.5 } }),
+      guestSample(1, {
+        run: 0.25,
+        name: NASTY_NAME,
+        declared: { class: "auto", slaCores: 0.5, slaDelay: 0.1 },
+      }),
       guestSample(2, { run: 1, vcpus: 2, declared: { class: "scientific" } }),
       guestSample(3, { run: 0.5, declared: { class: "exempt" } }),
     ]);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { decide, settingsSchema } from "@kvm-governor/policy";
-import type { Applied, GuestSample } from "@kvm-governor/policy";
+import type { Applied, GuestSample, HostState } from "@kvm-governor/policy";
 import { BOOT, guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Views } from "./views.ts";
+import type { DelayCount } from "./views.ts";
 
 const sla = { class: "service", slaCores: 1 } as const;
 
@@ -95,4 +96,26 @@ it("knows since when it knows a host, anew after another had it", () => {
   expect(views.get("h1")).toBeUndefined();
   shortSince(guestSample(1, { run: 0.1 }));
   expect(views.get("h1")?.knownSinceMs).toBe(9000);
+});
+
+it("counts the periods of services that declared a delay, and those that exceeded it", () => {
+  const views = new Views(() => 1000);
+  let state: HostState | undefined;
+  let tick = 0;
+  const after = (guest: GuestSample): ReadonlyMap<string, DelayCount> | undefined => {
+    const sample = sampleOf("h1", ++tick, [guest, guestSample(2, { run: 0.5, delay: 0.5 })]);
+    const decision = decide(state, sample, settingsSchema.parse({}));
+    if (decision.kind !== "decided") throw new Error("not decided");
+    state = decision.next;
+    views.decided(sample, decision.plan, decision.report);
+    return views.get("h1")?.tick?.delays;
+  };
+  const web = (delay: number, rest: Partial<GuestSample["declared"]> = {}): GuestSample =>
+    guestSample(1, { run: 0.2, delay, declared: { class: "service", slaDelay: 0.1, ...rest } });
+  after(web(0.05));
+  after(web(0.2));
+  after({ ...web(0.3), incomplete: true });
+  const counts = after(web(0.1));
+  expect(counts).toEqual(new Map([[uuidOf(1), { slaDelay: 0.1, delay: 0.1, periods: 3, exceeded: 1 }]]));
+  expect(after(guestSample(1, { run: 0.2, delay: 0.5 }))?.size).toBe(0);
 });

@@ -19,6 +19,18 @@ export interface SampleSummary {
 /** The last decision on a host. */
 export interface Tick extends TickFacts {
   sample: SampleSummary;
+  /** Of services that declared a delay, by UUID. */
+  delays: ReadonlyMap<string, DelayCount>;
+}
+
+/** Periods of a service that declared a delay, since this classifier works off its host. */
+export interface DelayCount {
+  slaDelay: number;
+  /** Part of the time that its vCPUs waited in the last period that could be read. */
+  delay: number;
+  periods: number;
+  /** Periods in which it waited longer than it declared. */
+  exceeded: number;
 }
 
 export interface HostView extends HostFacts {
@@ -64,7 +76,8 @@ export class Views {
     const guests = new Map(sample.guests.map((guest) => [guest.uuid, guest]));
     const shortSince = shortGuests(report, plan, guests, view.tick?.shortSince, decidedAtMs);
     view.knownSinceMs ??= decidedAtMs;
-    view.tick = { sample: summaryOf(sample), report, plan, decidedAtMs, guests, shortSince };
+    const delays = delayCounts(report, view.tick?.delays);
+    view.tick = { sample: summaryOf(sample), report, plan, decidedAtMs, guests, shortSince, delays };
   }
 
   applied(applied: Applied): void {
@@ -134,6 +147,32 @@ function shortGuests(
     if (isWaiting && isBelow) short.set(uuid, before?.get(uuid) ?? nowMs);
   }
   return short;
+}
+
+const NO_DELAYS: ReadonlyMap<string, DelayCount> = new Map();
+
+function delayCounts(
+  { guests, delayRung }: Report,
+  before: Tick["delays"] = NO_DELAYS,
+): ReadonlyMap<string, DelayCount> {
+  if (delayRung === undefined) return NO_DELAYS;
+  const counts = new Map<string, DelayCount>();
+  for (const { uuid, readable, delay, slaDelay } of guests) {
+    if (slaDelay === undefined) continue;
+    const old = before.get(uuid) ?? { delay: 0, periods: 0, exceeded: 0 };
+    counts.set(
+      uuid,
+      readable
+        ? {
+            slaDelay,
+            delay,
+            periods: old.periods + 1,
+            exceeded: old.exceeded + Number(delay > slaDelay),
+          }
+        : { ...old, slaDelay },
+    );
+  }
+  return counts;
 }
 
 /** When a host was last heard of, by this machine's clock. */

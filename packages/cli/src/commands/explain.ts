@@ -86,6 +86,7 @@ function seenLines(report: GuestReport, kind: GuestAnswer["class"]): string[] {
     `  That ${crossed ? "counts" : "does not count"} towards ${towards}; its crossing count is ${count}.`,
     ...(held === true ? ["  It would move, but its count moved it less than coolDownMs ago."] : []),
     `It may have ${entitlementCores.toFixed(2)} cores now.`,
+    ...report.reasons.filter(({ code }) => code === "delay-missed").map(({ text }) => `  But ${text}.`),
   );
   return lines;
 }

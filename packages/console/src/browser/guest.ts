@@ -89,7 +89,11 @@ function showFacts(row: GuestFactsRow): void {
     ["List", row.class === "" ? "–" : `${list}`, row.class === "" ? "" : `${row.class}, ${row.how}${since}`],
     ["Used", orDash(row.usage, percent), `of ${row.vcpus} vCPUs`],
     ["Wanted", orDash(row.demand, percent), thresholdText(row)],
-    ["Waited", orDash(row.delay, percent)],
+    [
+      "Waited",
+      orDash(row.delay, percent),
+      row.slaDelay === null ? "" : `may wait ${shareText(row.slaDelay)} (p99)`,
+    ],
     [
       "Count",
       row.class === "exempt" ? "–" : orDash(row.count, String),
@@ -99,6 +103,9 @@ function showFacts(row: GuestFactsRow): void {
     ["SLA", orDash(row.slaCores, cores), row.slaCores === null ? "none declared" : "cores"],
   ]);
 }
+
+/** Declared shares may be below a percent. */
+const shareText = (part: number): string => `${Number((part * 100).toPrecision(2))}%`;
 
 /** The threshold of the list that it is in. */
 function thresholdText({ class: kind, alpha, alphaDown }: GuestFactsRow): string {

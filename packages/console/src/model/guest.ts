@@ -43,6 +43,7 @@ export function guestModel(host: string, uuid: string, source: ConsoleSource): M
     count: report?.count ?? null,
     mayCores: report === undefined || report.class === "exempt" ? null : round(report.entitlementCores, 2),
     slaCores: plan?.slaCores ?? sample?.declared.slaCores ?? null,
+    slaDelay: report?.slaDelay ?? null,
     isFollowed: series.isFollowed,
     alpha,
     alphaDown: downThreshold(settings),

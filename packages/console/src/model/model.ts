@@ -148,6 +148,8 @@ export type GuestFactsRow = {
   count: number | null;
   mayCores: number | null;
   slaCores: number | null;
+  /** Part of the time that it may wait, in 99 of 100 periods. */
+  slaDelay: number | null;
   isFollowed: boolean;
   alpha: number;
   /** Threshold in LIST_sc. */

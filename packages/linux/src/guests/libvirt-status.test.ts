@@ -162,6 +162,7 @@ describe("metadata", () => {
   it.each([
     [`<kvmgov:policy ${NS} class="service" slaCores="0.9"/>`, { class: "service", slaCores: 0.9 }],
     [`<kvmgov:policy ${NS} slaCores="2"/>`, { class: "auto", slaCores: 2 }],
+    [`<kvmgov:policy ${NS} class="service" slaDelay="0.05"/>`, { class: "service", slaDelay: 0.05 }],
     [`<p:policy xmlns:p="https://kvm-governor.dev/xmlns/policy/1" class="exempt"/>`, { class: "exempt" }],
     [`<policy xmlns="https://kvm-governor.dev/xmlns/policy/1" class="scientific"/>`, { class: "scientific" }],
   ])("reads %s", (policy, declared) => {
@@ -183,6 +184,9 @@ describe("metadata", () => {
     [`<kvmgov:policy ${NS} class="gold"/>`, /class/],
     [`<kvmgov:policy ${NS} slaCores="many"/>`, /slaCores/],
     [`<kvmgov:policy ${NS} slaCores="0"/>`, /slaCores/],
+    [`<kvmgov:policy ${NS} slaDelay="5%"/>`, /slaDelay/],
+    [`<kvmgov:policy ${NS} slaDelay="1.5"/>`, /slaDelay: must be at most 1/],
+    [`<kvmgov:policy ${NS} class="scientific" slaDelay="0.05"/>`, /slaDelay: is for services/],
     [`<kvmgov:policy ${NS} sla="1"/>`, /sla/],
     [`<kvmgov:policy ${NS} class="service"/><kvmgov:policy ${NS} class="exempt"/>`, /more than one/],
   ])("leaves a guest alone whose declaration is wrong, and says so: %s", (policy, problem) => {

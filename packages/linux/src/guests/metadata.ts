@@ -2,7 +2,7 @@
  * What an operator declared in a domain's own definition:
  *
  *     <metadata>
- *       <kvmgov:policy xmlns:kvmgov="https://kvm-governor.dev/xmlns/policy/1" class="service" slaCores="0.9"/>
+ *       <kvmgov:policy xmlns:kvmgov="https://kvm-governor.dev/xmlns/policy/1" class="service" slaCores="0.9" slaDelay="0.05"/>
  *     </metadata>
  */
 import { checkContract, ContractError, declarationSchema } from "@kvm-governor/policy";
@@ -12,6 +12,8 @@ import type { XmlElement } from "./xml.ts";
 
 export const POLICY_NAMESPACE = "https://kvm-governor.dev/xmlns/policy/1";
 
+/** Attributes that are numbers. */
+const AMOUNTS: ReadonlySet<string> = new Set(["slaCores", "slaDelay"]);
 const DECIMAL = /^\d{1,5}(\.\d{1,6})?$/;
 
 export interface MetadataResult {
@@ -35,13 +37,18 @@ export function declaredInMetadata(
   if (policy === undefined) return {};
   if (found.length > 1) return refused("metadata: more than one policy element");
   try {
-    const { class: declared, slaCores } = checkContract(
-      declarationSchema,
-      policyAttributes(policy),
-      "metadata policy",
-    );
+    const {
+      class: declared,
+      slaCores,
+      slaDelay,
+    } = checkContract(declarationSchema, policyAttributes(policy), "metadata policy");
     return {
-      declared: { class: declared, ...(slaCores !== undefined && { slaCores }), source: "metadata" },
+      declared: {
+        class: declared,
+        ...(slaCores !== undefined && { slaCores }),
+        ...(slaDelay !== undefined && { slaDelay }),
+        source: "metadata",
+      },
     };
   } catch (error) {
     if (error instanceof ContractError) return refused(error.message);
@@ -54,7 +61,7 @@ function policyAttributes(policy: XmlElement): Record<string, unknown> {
     if (key === "#text" || key === "@xmlns" || key.startsWith("@xmlns:")) return [];
     const name = key.replace(/^@/, "");
     // Attributes are text; what is no number stays text and is refused as such.
-    const isAmount = name === "slaCores" && typeof value === "string" && DECIMAL.test(value);
+    const isAmount = AMOUNTS.has(name) && typeof value === "string" && DECIMAL.test(value);
     return [[name, isAmount ? Number(value) : value]];
   });
   return Object.fromEntries(entries) as Record<string, unknown>;

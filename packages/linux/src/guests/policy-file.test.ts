@@ -30,7 +30,18 @@ describe("parsePolicyFile", () => {
     ["an unknown key of the file", `${VALID}defaults: {}\n`, 9, /unknown key "defaults"/],
     ["a class that is none", VALID.replace("exempt", "gold"), 8, /class/],
     ["an SLA of nothing", VALID.replace("0.9", "0"), 5, /slaCores: must be more than 0/],
-    ["a rule that declares nothing", "rules:\n  - match: { name: a }\n", 2, /neither class nor slaCores/],
+    [
+      "a rule that declares nothing",
+      "rules:\n  - match: { name: a }\n",
+      2,
+      /none of class, slaCores, slaDelay/,
+    ],
+    [
+      "a delay of more than all the time",
+      VALID.replace("slaCores: 0.9", "slaDelay: 5"),
+      5,
+      /slaDelay: must be at most 1/,
+    ],
     [
       "a rule without match",
       "rules:\n  - match: { name: a }\n    class: auto\n  - class: auto\n",

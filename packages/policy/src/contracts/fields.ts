@@ -26,6 +26,9 @@ export const bootTimeUs = z.int().min(0);
 /** An amount of CPU in cores. */
 export const cores = z.number().min(0).max(65_536);
 
+/** Largest part of the time that a service's vCPUs may wait to run, in 99 of 100 check periods. */
+export const slaDelay = z.number().gt(0, "must be more than 0").lte(1, "must be at most 1");
+
 /** Number of a logical CPU. */
 export const cpuNumber = z.int().min(0).max(65_535);
 

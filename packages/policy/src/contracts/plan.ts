@@ -13,6 +13,7 @@ import {
   guestUuid,
   hostId,
   schemaVersion,
+  slaDelay,
 } from "./fields.ts";
 
 /** Bandwidth of one vCPU: cores, no limit, or as found. */
@@ -53,6 +54,8 @@ export const guestPlanSchema = z.object({
   since: bootTimeUs,
   /** SLA that it is held to, at most what it can use, scaled where SLAs exceed the host; absent: none declared. */
   slaCores: cores.optional(),
+  /** Of a service: largest part of the time that its vCPUs may wait, as declared; absent: none declared. */
+  slaDelay: slaDelay.optional(),
   vcpus: z.array(vcpuPlanSchema).min(1).max(4096),
   weight: weightSchema,
   /** CPUs of the VMM's other threads. */

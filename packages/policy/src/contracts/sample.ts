@@ -13,6 +13,7 @@ import {
   guestUuid,
   hostId,
   schemaVersion,
+  slaDelay,
 } from "./fields.ts";
 
 /** Part of the period: a little over 1 is the jitter of two clocks, not an error. */
@@ -42,6 +43,8 @@ export const declaredSchema = z.object({
   class: declaredClass,
   /** CPU promised to the guest, in cores. */
   slaCores: cores.optional(),
+  /** Largest part of the time that its vCPUs may wait to run, in 99 of 100 check periods: for services alone. */
+  slaDelay: slaDelay.optional(),
   /** Where the declaration was found: `metadata`, `rule N`; names it in reasons. */
   source: z.string().max(256).optional(),
 });

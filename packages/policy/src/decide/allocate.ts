@@ -36,14 +36,20 @@ export interface Allocation {
   slaScale: number;
   /** The limit on inferred guests held somebody back. */
   inferredLimited: boolean;
+  /** Most that each scientific guest may have while services wait too long, whatever is idle; absent: no such limit. */
+  caps?: (number | undefined)[];
 }
 
-/** Division of a host. `otherUseCores`: used now by the host itself, by exempt guests and by VMM threads. */
+/**
+ * Division of a host. `otherUseCores`: used now by the host itself, by exempt guests and by VMM threads.
+ * @param part of what scientific guests could have without any service, that they may have at most
+ */
 export function allocate(
   claimants: readonly Claimant[],
   cpus: Sample["cpus"],
   otherUseCores: number,
   settings: Settings,
+  part = 1,
 ): Allocation {
   const usable = Math.max(0, cpus.length - settings.reserveCores);
   const { promised, slaScale } = promises(claimants, cpus.length, usable);
@@ -71,6 +77,9 @@ export function allocate(
     );
     divide(scientific, Math.max(0, usable - servicesMayTake), assured);
   }
+  const caps = part < 1 ? capsOf(scientific, usable, part) : undefined;
+  for (const [at, cap] of caps?.entries() ?? [])
+    entitlements[at] = Math.min(entitlements[at] ?? 0, cap ?? Infinity);
   return {
     entitlements,
     assured,
@@ -79,7 +88,16 @@ export function allocate(
     oversubscribed: slaScale < 1,
     slaScale,
     inferredLimited,
+    ...(caps === undefined ? {} : { caps }),
   };
+}
+
+/** Of CPUs and guests, not of load: they stay as they are while services come and go. Never below a floor. */
+function capsOf(claims: readonly ScientificClaim[], usable: number, part: number): (number | undefined)[] {
+  const caps: (number | undefined)[] = [];
+  divide(claims, usable, caps);
+  for (const { at, floor } of claims) caps[at] = Math.max(floor / MICRO, steadyCores((caps[at] ?? 0) * part));
+  return caps;
 }
 
 /** Whether an amount suffices, but for what adding in another order changes. Amounts in cores. */
@@ -160,7 +178,11 @@ function allocatePr(
 }
 
 /** Divides a capacity in cores among claims, into `shares`; returns what was given in all. */
-function divide(claims: readonly ScientificClaim[], capacity: number, shares: number[]): number {
+function divide(
+  claims: readonly ScientificClaim[],
+  capacity: number,
+  shares: (number | undefined)[],
+): number {
   const given = maxMinFair(Math.round(capacity * MICRO), claims);
   let sum = 0;
   for (const [k, { at }] of claims.entries()) {

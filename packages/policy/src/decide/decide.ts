@@ -14,6 +14,9 @@ import { allocate, steadyCores } from "./allocate.ts";
 import type { Allocation } from "./allocate.ts";
 import { claimsOf } from "./claims.ts";
 import type { Claims } from "./claims.ts";
+import { holdDelay } from "./delay.ts";
+import type { DelayHold } from "./delay.ts";
+import { rungAt } from "./delay-ladder.ts";
 import { keptGuests, keptPlan } from "./kept.ts";
 import type { Kept } from "./kept.ts";
 import { sortGuests } from "./managed.ts";
@@ -46,11 +49,14 @@ export function decide(
   const { managed } = sorted;
   const kept = keptGuests(sample, previous, plansBefore);
   const unmanagedCores = unmanagedUse(sample, sorted);
-  const allocation = allocate(managed.map(claimOf), sample.cpus, unmanagedCores, settings);
+  const delay = holdDelay(sorted, kept, settings);
+  const { part, mayBeAlone } = rungAt(delay.rung);
+  const allocation = allocate(managed.map(claimOf), sample.cpus, unmanagedCores, settings, part);
   const claims = claimsOf(sorted.exempt, sample.cpus);
   const unmanaged = { cores: unmanagedCores, claims };
-  const placement = placeGuests(managed, kept, allocation, { sample, topology, unmanaged }, settings);
-  const guests = planGuests(managed, kept, { allocation, placement, sample }, settings);
+  const ground = { sample, topology, unmanaged, mayBeAlone };
+  const placement = placeGuests(managed, kept, allocation, ground, settings);
+  const guests = planGuests(managed, kept, { allocation, placement, sample, delay }, settings);
 
   const now = { bootId: sample.bootId, preset: settings.preset, guests };
   const changed = previous?.plan === undefined || !isSamePlan(previous.plan, plansBefore, now);
@@ -65,17 +71,18 @@ export function decide(
   const { availableCores, oversubscribed, slaScale, entitlements } = allocation;
   return {
     kind: "decided",
-    next: nextState(sample, plan, managed, kept),
+    next: nextState(sample, plan, managed, kept, delay),
     plan,
     report: {
       guests: [
-        ...managed.map((guest, i) => managedReport(guest, guests[i], entitlements[i] ?? 0)),
+        ...managed.map((guest, i) => managedReport(guest, guests[i], entitlements[i] ?? 0, delay)),
         ...kept.map(keptReport),
         ...sorted.exempt.map((guest) => exemptReport(guest, settings)),
       ],
       availableCores,
       oversubscribed,
       slaScale,
+      ...(delay.isDeclared ? { delayRung: delay.rung } : {}),
       changed,
       duplicates: sorted.duplicates.map(({ uuid, name }) => ({ uuid, name })),
     },
@@ -114,11 +121,19 @@ interface Unmanaged {
   claims: Claims;
 }
 
+interface Ground {
+  sample: Sample;
+  topology: Topology | undefined;
+  unmanaged: Unmanaged;
+  /** Declared delays do not forbid CPUs alone. */
+  mayBeAlone: boolean;
+}
+
 function placeGuests(
   managed: readonly Managed[],
   kept: readonly Kept[],
   allocation: Allocation,
-  { sample, topology, unmanaged }: { sample: Sample; topology: Topology | undefined; unmanaged: Unmanaged },
+  { sample, topology, unmanaged, mayBeAlone }: Ground,
   settings: Settings,
 ): Placement {
   // CPUs of a guest that cannot be read just now stay its own.
@@ -128,7 +143,7 @@ function placeGuests(
     if (own !== undefined) taken.set(uuid, own);
   }
   const cpus = without(sample.cpus, taken);
-  if (settings.preset === "paper" || allocation.oversubscribed || allocation.inferredLimited)
+  if (settings.preset === "paper" || allocation.oversubscribed || allocation.inferredLimited || !mayBeAlone)
     return { exclusive: taken, shared: cpus };
   const { exclusive, ...rest } = place(
     managed.map(({ sample: guest, classified, before }, i) => ({
@@ -170,7 +185,7 @@ function without(cpus: readonly number[], taken: ReadonlyMap<string, readonly nu
 function planGuests(
   managed: readonly Managed[],
   kept: readonly Kept[],
-  host: { allocation: Allocation; placement: Placement; sample: Sample },
+  host: { allocation: Allocation; placement: Placement; sample: Sample; delay: DelayHold },
   settings: Settings,
 ): GuestPlan[] {
   let services = 0;
@@ -192,9 +207,11 @@ function nextState(
   plan: Plan,
   managed: readonly Managed[],
   kept: readonly Kept[],
+  delay: DelayHold,
 ): HostState {
   const guests: Record<string, GuestState> = {};
   for (const { sample: guest, classified, use, since } of managed) {
+    const remembered = delay.states.get(guest.uuid);
     guests[guest.uuid] = {
       name: guest.name,
       class: classified.class,
@@ -202,9 +219,13 @@ function nextState(
       since,
       declared: guest.declared.class,
       usage: use.usage,
+      ...(remembered === undefined ? {} : { delay: remembered }),
     };
   }
-  for (const { uuid, state } of kept) guests[uuid] = state;
+  for (const { uuid, state } of kept) {
+    const remembered = delay.states.get(uuid);
+    guests[uuid] = remembered === undefined ? state : { ...state, delay: remembered };
+  }
   return {
     bootId: sample.bootId,
     sequence: sample.sequence,

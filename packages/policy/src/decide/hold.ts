@@ -4,6 +4,7 @@ import type { GuestSample } from "../contracts/sample.ts";
 import type { GuestClass } from "../contracts/fields.ts";
 import type { Settings } from "../settings.ts";
 import { suffices } from "./allocate.ts";
+import type { Rung } from "./delay-ladder.ts";
 import { maxMinFair } from "./max-min.ts";
 import type { Placement } from "./place.ts";
 
@@ -28,6 +29,10 @@ export interface HoldInput {
   hostCpus: number;
   /** Scientific guests may not have all that is left: a reserve or a limit on inferred guests is in force. */
   limited: boolean;
+  /** Weight of scientific guests that have no larger one by their SLA. */
+  rank: Rung["weight"];
+  /** Most that a scientific guest may have while services wait too long; undefined: no such limit. */
+  capCores: number | undefined;
   before: Hold | undefined;
 }
 
@@ -57,8 +62,13 @@ function bandwidthOf(input: HoldInput, settings: Settings): Bandwidth[] {
   const same = (value: Bandwidth): Bandwidth[] => input.guest.vcpus.map(() => value);
   if (input.class === "service" && input.slaCores === undefined) return same("baseline");
   if (input.placement.exclusive.has(input.guest.uuid)) return same("unlimited");
-  const capped = settings.preset === "paper" || (input.class === "scientific" && input.limited);
-  if (!capped || suffices(input.entitlementCores, input.mostCores)) return same("unlimited");
+  const isLimited = settings.preset === "paper" || (input.class === "scientific" && input.limited);
+  if (!isLimited && input.capCores !== undefined) {
+    // The same for each vCPU: it must not move with the load.
+    const each = Math.min(1, input.capCores / input.guest.vcpus.length);
+    return same(Math.max(settings.minimumVcpuCores, Math.round(each * 1000) / 1000));
+  }
+  if (!isLimited || suffices(input.entitlementCores, input.mostCores)) return same("unlimited");
   return steady(split(input.entitlementCores, input.vcpuDemand, settings), input.before, settings);
 }
 
@@ -90,15 +100,17 @@ function steady(values: readonly number[], before: Hold | undefined, settings: S
 /**
  * Preset `default`: scientific guests rank below services, so that these get their CPU within a scheduling tick. One
  * with an SLA of its own cannot rank below everybody: it gets the weight that is worth its SLA while all services and
- * all other promised scientific guests are runnable, which suffices for a guest that is always runnable itself.
+ * all other promised scientific guests are runnable, which suffices for a guest that is always runnable itself. Where services
+ * declared delays, the rank is what these leave.
  */
 function weightOf(input: HoldInput, settings: Settings): Weight {
   if (settings.preset === "paper" || input.class === "service") return "baseline";
   const sla = input.slaCores ?? 0;
-  if (sla === 0) return "idle";
+  if (sla === 0) return input.rank;
   const rest = Math.max(input.hostCpus - input.scientificSlaCores, 0.01);
   const weight = (sla / rest) * Math.max(1, input.services);
-  return Math.min(100, Math.max(0.01, Math.round(weight * 1000) / 1000));
+  const worth = Math.min(100, Math.max(0.01, Math.round(weight * 1000) / 1000));
+  return input.rank === "idle" ? worth : Math.max(worth, input.rank);
 }
 
 function cpusOf(input: HoldInput): Cpus[] {

@@ -3,7 +3,7 @@ import type { GuestPlan } from "../contracts/plan.ts";
 import type { GuestSample, Sample } from "../contracts/sample.ts";
 import { coolDownUs } from "../settings.ts";
 import type { Settings } from "../settings.ts";
-import type { GuestState, HostState } from "../state.ts";
+import type { DelayState, GuestState, HostState } from "../state.ts";
 import { classify, firstClass } from "./classify.ts";
 import { movedByCounts } from "./reasons.ts";
 import type { Classified } from "./classify.ts";
@@ -25,6 +25,8 @@ export interface Managed {
   mostCores: number;
   before: GuestPlan | undefined;
   since: number;
+  /** What is remembered of its declared delay. */
+  delay: DelayState | undefined;
 }
 
 /** The guests of a sample, each in one of three places. */
@@ -82,6 +84,7 @@ function manage(
     mostCores: Math.min(guest.vcpus.length, guest.allowedCpus?.length ?? Infinity),
     before,
     since: stays ? state.since : sample.sequence,
+    delay: state?.delay,
   };
 }
 

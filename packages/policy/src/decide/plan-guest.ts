@@ -3,6 +3,9 @@ import type { GuestPlan, Plan, Reason } from "../contracts/plan.ts";
 import type { Sample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
 import type { Allocation } from "./allocate.ts";
+import { heldDelay } from "./delay.ts";
+import type { DelayHold } from "./delay.ts";
+import { rungAt } from "./delay-ladder.ts";
 import { hold, isSameHold } from "./hold.ts";
 import type { Hold } from "./hold.ts";
 import type { Managed } from "./managed.ts";
@@ -18,12 +21,14 @@ export interface HostFacts {
   services: number;
   /** What the guests of LIST_sc are promised together, in cores. */
   scientificSlaCores: number;
+  delay: DelayHold;
 }
 
 /** @param at place of the guest in the allocation */
 export function planGuest(guest: Managed, at: number, host: HostFacts, settings: Settings): GuestPlan {
   const { sample, classified, before } = guest;
   const slaCores = host.allocation.promised[at];
+  const slaDelay = heldDelay(guest, settings);
   const held = holdGuest(guest, at, host, settings);
   const common = {
     uuid: sample.uuid,
@@ -34,12 +39,14 @@ export function planGuest(guest: Managed, at: number, host: HostFacts, settings:
     count: classified.count,
     since: guest.since,
     ...(slaCores === undefined ? {} : { slaCores }),
+    ...(slaDelay === undefined ? {} : { slaDelay }),
   };
   const news = classReason(guest, settings);
   if (
     before !== undefined &&
     news === undefined &&
     before.slaCores === slaCores &&
+    before.slaDelay === slaDelay &&
     isSameHold(before, held)
   ) {
     return { ...common, ...holdOf(before), reasons: before.reasons };
@@ -62,6 +69,8 @@ function holdGuest(guest: Managed, at: number, host: HostFacts, settings: Settin
       placement: host.placement,
       services: host.services,
       hostCpus: host.sample.cpus.length,
+      rank: rungAt(host.delay.rung).weight,
+      capCores: host.allocation.caps?.[at],
       limited: settings.reserveCores > 0 || (host.allocation.inferredLimited && inferred),
       before: guest.before,
     },

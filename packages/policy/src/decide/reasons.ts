@@ -2,6 +2,8 @@
 import type { GuestPlan, Reason } from "../contracts/plan.ts";
 import { downThreshold } from "../settings.ts";
 import type { Settings } from "../settings.ts";
+import { declaredDelay, delayReasons, delayWhy } from "./delay-reasons.ts";
+import { rungAt } from "./delay-ladder.ts";
 import type { Hold } from "./hold.ts";
 import type { Managed } from "./managed.ts";
 import type { HostFacts } from "./plan-guest.ts";
@@ -74,19 +76,22 @@ export function holdReasons(
   const { allocation } = host;
   const slaCores = allocation.promised[at];
   if (guest.classified.class === "service") {
-    return slaCores === undefined
-      ? [{ code: "no-sla", text: "no SLA declared: left as it was found" }]
-      : [{ code: "sla", text: `SLA: ${figure(slaCores)} cores${scaled(allocation.slaScale)}` }];
+    const sla: Reason =
+      slaCores === undefined
+        ? { code: "no-sla", text: "no SLA declared: left as it was found" }
+        : { code: "sla", text: `SLA: ${figure(slaCores)} cores${scaled(allocation.slaScale)}` };
+    return [sla, ...declaredDelay(guest, settings)];
   }
   const share = `${figure(allocation.entitlements[at] ?? 0)} of the ${figure(allocation.availableCores)} cores`;
   const reasons: Reason[] = [{ code: "share", text: `share: ${share} that services leave` }];
   if (hold.weight === "idle")
     reasons.push({ code: "rank", text: "ranks below every service in the kernel (cpu.idle)" });
-  if (typeof hold.weight === "number") {
+  const byDelay = delayReasons(host.delay, hold);
+  if (typeof hold.weight === "number" && !byDelay.some(({ code }) => code === "rank")) {
     const worth = `is worth its SLA of ${figure(slaCores ?? 0)} cores${scaled(allocation.slaScale)}`;
     reasons.push({ code: "rank", text: `weight ${hold.weight} ${worth}` });
   }
-  reasons.push(placeReason(guest, at, host, settings));
+  reasons.push(...byDelay, placeReason(guest, at, host, settings));
   return reasons;
 }
 
@@ -114,8 +119,9 @@ function placeReason({ sample }: Managed, at: number, host: HostFacts, settings:
   return { code: "cpus-shared", text: `no CPUs to itself: ${whyShared(vcpus, at, host, settings)}` };
 }
 
-function whyShared(vcpus: number, at: number, { allocation }: HostFacts, settings: Settings): string {
+function whyShared(vcpus: number, at: number, { allocation, delay }: HostFacts, settings: Settings): string {
   if (settings.preset === "paper") return "preset paper holds by quotas";
+  if (!rungAt(delay.rung).mayBeAlone) return delayWhy(delay);
   if (allocation.oversubscribed) return "SLAs exceed the host";
   if (allocation.inferredLimited) return "the limit on inferred guests is in force";
   const assured = allocation.assured[at] ?? 0;

@@ -4,7 +4,9 @@ import type { GuestPlan, Reason } from "../contracts/plan.ts";
 import type { GuestSample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
 import type { Kept } from "./kept.ts";
+import type { DelayHold } from "./delay.ts";
 import type { Managed } from "./managed.ts";
+import { delayMissed } from "./delay-reasons.ts";
 import { guestUse, isReadable } from "./use.ts";
 
 export interface GuestReport {
@@ -22,6 +24,8 @@ export interface GuestReport {
   /** Its count would have moved it, but its counts moved it less than `coolDownMs` ago. */
   held?: true;
   entitlementCores: number;
+  /** Declared by a service, and held: largest part of the time that its vCPUs may wait. */
+  slaDelay?: number;
   reasons: readonly Reason[];
 }
 
@@ -33,6 +37,8 @@ export interface Report {
   /** Declared SLAs exceed the host and were scaled by `slaScale`. */
   oversubscribed: boolean;
   slaScale: number;
+  /** Rung that declared delays leave to scientific guests (decide/delay-ladder.ts); absent: nobody declared one. */
+  delayRung?: number;
   /** Whether the plan differs from the last one, and so has a generation of its own. */
   changed: boolean;
   /** Guests that carry the UUID of another guest of the sample: only the first is managed. */
@@ -43,8 +49,11 @@ export function managedReport(
   guest: Managed,
   plan: GuestPlan | undefined,
   entitlementCores: number,
+  delay: DelayHold,
 ): GuestReport {
   const { sample, classified, use, readable } = guest;
+  const slaDelay = plan?.slaDelay;
+  const missed = delayMissed(guest, slaDelay, delay);
   return {
     uuid: sample.uuid,
     name: sample.name,
@@ -58,7 +67,8 @@ export function managedReport(
     ...(classified.movedFrom === undefined ? {} : { movedFrom: classified.movedFrom }),
     ...(classified.held === undefined ? {} : { held: classified.held }),
     entitlementCores,
-    reasons: plan?.reasons ?? [],
+    ...(slaDelay === undefined ? {} : { slaDelay }),
+    reasons: missed === undefined ? (plan?.reasons ?? []) : [...(plan?.reasons ?? []), missed],
   };
 }
 

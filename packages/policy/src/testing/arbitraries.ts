@@ -27,6 +27,7 @@ const declared: fc.Arbitrary<Declared> = fc.record(
   {
     class: fc.constantFrom("auto", "auto", "auto", "service", "scientific", "exempt"),
     slaCores: amount(6),
+    slaDelay: fc.constantFrom(0.01, 0.1, 1),
     source: fc.constantFrom("metadata", "rule 3"),
   },
   { requiredKeys: ["class"] },
@@ -182,6 +183,7 @@ export const planArbitrary: fc.Arbitrary<Plan> = fc.record({
         count: fc.integer({ min: 0 }),
         since: fc.integer({ min: 0 }),
         slaCores: amount(4),
+        slaDelay: fc.constantFrom(0.01, 1),
         vcpus: fc.array(vcpuPlan, { minLength: 1, maxLength: 4 }),
         weight: fc.oneof(
           fc.constantFrom("baseline" as const, "idle" as const),

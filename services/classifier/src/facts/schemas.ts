@@ -41,6 +41,7 @@ const guestReportSchema = z.object({
   movedFrom: guestClass.exactOptional(),
   held: z.literal(true).exactOptional(),
   entitlementCores: cores,
+  slaDelay: z.number().exactOptional(),
   // Those of the plan, and one more of a guest that could not be read.
   reasons: z.array(reasonSchema).max(128),
 });
@@ -51,6 +52,7 @@ const reportSchema = z.object({
   oversubscribed: z.boolean(),
   slaScale: z.number(),
   changed: z.boolean(),
+  delayRung: z.number().exactOptional(),
   duplicates: z.array(z.object({ uuid: guestUuid, name: guestName })).max(GUESTS_MAX),
 });
 

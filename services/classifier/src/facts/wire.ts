@@ -26,7 +26,10 @@ export interface OtherHost {
 }
 
 export function wireFacts({ tick, applied, troubles, knownSinceMs }: HostView): object {
-  const wireTick = tick && { ...tick, guests: [...tick.guests.values()], shortSince: [...tick.shortSince] };
+  if (tick === undefined) return { applied, troubles, knownSinceMs };
+  // Counts of delays are for the metrics of whoever counts them.
+  const { delays: _, ...shown } = tick;
+  const wireTick = { ...shown, guests: [...tick.guests.values()], shortSince: [...tick.shortSince] };
   return { tick: wireTick, applied, troubles, knownSinceMs };
 }
 
@@ -81,6 +84,7 @@ function tickOf(tick: NonNullable<WireFacts["tick"]>, shiftMs: number): Tick {
     sample: { ...tick.sample, pressure: tick.sample.pressure },
     guests: new Map(tick.guests.map((guest) => [guest.uuid, guest])),
     decidedAtMs: tick.decidedAtMs + shiftMs,
+    delays: new Map(),
     shortSince: new Map(tick.shortSince.map(([uuid, sinceMs]) => [uuid, sinceMs + shiftMs])),
   };
 }

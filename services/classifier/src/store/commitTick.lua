@@ -5,7 +5,7 @@ KEYS[1]            tick hash
 KEYS[2]            set of service guests (LIST_se)
 KEYS[3]            set of scientific guests (LIST_sc)
 KEYS[4 .. 3+C]     hashes of the C guests that changed
-then N             hashes of guests of which only count and usage changed
+then N             hashes of guests of which only count, usage and delay changed
 then the rest      hashes of the guests that departed
 
 ARGV[1]            token that must be in the store: "<version>:<sequence>" of the tick that was read, "" for none
@@ -14,8 +14,9 @@ ARGV[3]            C, the number of changed guests
 ARGV[4]            N, the number of guests that were only counted
 ARGV[5 .. 11]      version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none, "=" for the one that is
                    stored), expiresAtUs of the plan ("" for none)
-then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage
-then per counted   count, usage
+then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage,
+                   delay (JSON, "" for none)
+then per counted   count, usage, delay
 then per departed  uuid
 
 Returns            1 committed, 0 the token did not match, 2 committed, and a hash of a counted guest was not there before
@@ -24,7 +25,16 @@ The tick is written last: a script that fails half-way leaves the old token, and
 ]]
 local TICK_ARGS = 5
 local GUEST_ARGS = 12
-local ARGS_PER_GUEST = 8
+local ARGS_PER_GUEST = 9
+local ARGS_PER_COUNTED = 3
+
+local function keepDelay(key, delay)
+  if delay == "" then
+    redis.call("HDEL", key, "delay")
+  else
+    redis.call("HSET", key, "delay", delay)
+  end
+end
 
 local token = ""
 if redis.call("TYPE", KEYS[1]).ok == "hash" then
@@ -54,6 +64,7 @@ for index = 1, changed do
   end
   redis.call("HSET", KEYS[3 + index], "class", class, "name", ARGV[at + 3], "count", ARGV[at + 4],
     "since", ARGV[at + 5], "declared", ARGV[at + 6], "usage", ARGV[at + 7])
+  keepDelay(KEYS[3 + index], ARGV[at + 8])
   at = at + ARGS_PER_GUEST
 end
 local result = 1
@@ -61,7 +72,8 @@ for index = 4 + changed, 3 + changed + counted do
   if redis.call("HSET", KEYS[index], "count", ARGV[at], "usage", ARGV[at + 1]) ~= 0 then
     result = 2
   end
-  at = at + 2
+  keepDelay(KEYS[index], ARGV[at + 2])
+  at = at + ARGS_PER_COUNTED
 end
 for index = 4 + changed + counted, #KEYS do
   redis.call("DEL", KEYS[index])

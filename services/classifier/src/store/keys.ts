@@ -15,5 +15,5 @@ export const serviceKey = (host: string): string => `kvmgov:{${host}}:service`;
 /** Set of UUIDs: LIST_sc of the paper. */
 export const scientificKey = (host: string): string => `kvmgov:{${host}}:scientific`;
 
-/** Hash of one guest: name, count, since, class, declared, usage. */
+/** Hash of one guest: name, count, since, class, declared, usage, delay (JSON, of services that declared one). */
 export const guestKey = (host: string, uuid: string): string => `kvmgov:{${host}}:guest:${uuid}`;

@@ -96,6 +96,7 @@ export function describeStore(name: string, open: () => Store): void {
       { since: 2 },
       { declared: "service" },
       { usage: 0.5 },
+      { delay: { rung: 5, calm: 7, debt: 0, patience: 200, failed: 6 } },
     ])("writes a guest of which only this changed: %j", async (change) => {
       const store = fresh();
       const before = hostState(1, { [first]: guestState() });
@@ -103,6 +104,23 @@ export function describeStore(name: string, open: () => Store): void {
       const after = hostState(2, { [first]: guestState(change) });
       await mustCommit(store, host, base, after);
       expect((await store.read(host)).state).toEqual(after);
+    });
+
+    it("follows what is remembered of a declared delay, and forgets it with the declaration", async () => {
+      const store = fresh();
+      const delay = { rung: 3, calm: 1, debt: 100, patience: 100 };
+      let base = await store.read(host);
+      for (const [sequence, each] of [
+        { ...delay },
+        { ...delay, calm: 2, debt: 99 },
+        { ...delay, calm: 0, failed: 4 },
+        undefined,
+      ].entries()) {
+        const guest = guestState(each === undefined ? {} : { delay: each });
+        const next = hostState(sequence + 1, { [first]: guest });
+        base = await mustCommit(store, host, base, next);
+        expect((await store.read(host)).state).toEqual(next);
+      }
     });
 
     it("returns the plan as it was published last, also where only its time and counts changed", async () => {

@@ -71,7 +71,7 @@ export function afterCommit(base: StoredHost, next: HostState): StoredHost {
 export interface StateChange {
   /** New or different guests; `moved`: the list they are in changes (or is not known). */
   changed: { uuid: string; guest: GuestState; moved: boolean }[];
-  /** Guests of which only count and usage differ: most, at most ticks. */
+  /** Guests of which only count, usage and what is remembered of delays differ: most, at most ticks. */
   counted: { uuid: string; guest: GuestState }[];
   departed: string[];
 }
@@ -85,13 +85,25 @@ export function stateChange(base: StoredHost, next: HostState): StateChange {
     const old = before[uuid];
     if (old === undefined || !isSameButCounts(old, guest))
       changed.push({ uuid, guest, moved: old?.class !== guest.class });
-    else if (old.count !== guest.count || old.usage !== guest.usage) counted.push({ uuid, guest });
+    else if (old.count !== guest.count || old.usage !== guest.usage || !isSameDelay(old.delay, guest.delay))
+      counted.push({ uuid, guest });
   }
   return { changed, counted, departed: base.uuids.filter((uuid) => next.guests[uuid] === undefined) };
 }
 
 function isSameButCounts(a: GuestState, b: GuestState): boolean {
   return a.class === b.class && a.since === b.since && a.declared === b.declared && a.name === b.name;
+}
+
+function isSameDelay(a: GuestState["delay"], b: GuestState["delay"]): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.rung === b.rung &&
+    a.calm === b.calm &&
+    a.debt === b.debt &&
+    a.patience === b.patience &&
+    a.failed === b.failed
+  );
 }
 
 /**
@@ -109,7 +121,8 @@ export function isPlanKept(before: Plan | undefined, next: Plan | undefined): bo
       old.uuid === guest.uuid &&
       old.reasons === guest.reasons &&
       old.name === guest.name &&
-      old.slaCores === guest.slaCores
+      old.slaCores === guest.slaCores &&
+      old.slaDelay === guest.slaDelay
     );
   });
 }

@@ -2,12 +2,13 @@
 import {
   ContractError,
   checkContract,
+  delayStateSchema,
   guestStateSchema,
   hostStateSchema,
   parseContract,
   planSchema,
 } from "@kvm-governor/policy";
-import type { HostState, Plan } from "@kvm-governor/policy";
+import type { GuestState, HostState, Plan } from "@kvm-governor/policy";
 import { CorruptStateError } from "./store.ts";
 import type { StateChange } from "./store.ts";
 
@@ -108,6 +109,7 @@ function parseGuest(
   uuid: string,
   fields: Readonly<Record<string, string>>,
 ): HostState["guests"][string] {
+  const delay = parseDelay(fields["delay"]);
   if (Object.keys(fields).length === 0) throw new CorruptStateError(host, `guest ${uuid} has no hash`);
   return checkContract(
     guestStateSchema,
@@ -118,9 +120,21 @@ function parseGuest(
       count: toNumber(fields["count"]),
       since: toNumber(fields["since"]),
       usage: toNumber(fields["usage"]),
+      ...(delay === undefined ? {} : { delay }),
     },
     `guest ${uuid}`,
   );
+}
+
+/** What cannot be read is forgotten: the host begins where one without it begins, which costs time alone. */
+function parseDelay(text: string | undefined): GuestState["delay"] {
+  if (text === undefined) return undefined;
+  try {
+    return delayStateSchema.safeParse(JSON.parse(text)).data;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Text that is no number stays text, so that the contract names the field. */
@@ -129,6 +143,8 @@ function toNumber(text: string | undefined): number | string | undefined {
   const value = Number(text);
   return Number.isNaN(value) ? text : value;
 }
+
+const delayText = ({ delay }: GuestState): string => (delay === undefined ? "" : JSON.stringify(delay));
 
 /** In place of a plan: the one that is stored stays. */
 const KEEP_PLAN = "=";
@@ -153,9 +169,9 @@ export function commitArguments(
   ];
   for (const { uuid, guest, moved } of change.changed) {
     args.push(uuid, guest.class, moved ? "moved" : "", guest.name);
-    args.push(guest.count, guest.since, guest.declared, guest.usage);
+    args.push(guest.count, guest.since, guest.declared, guest.usage, delayText(guest));
   }
-  for (const { guest } of change.counted) args.push(guest.count, guest.usage);
+  for (const { guest } of change.counted) args.push(guest.count, guest.usage, delayText(guest));
   args.push(...change.departed);
   return args;
 }

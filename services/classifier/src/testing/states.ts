@@ -24,14 +24,28 @@ const name = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 20 }).map((text) => text.toWellFormed()),
 );
 
-const anyGuest: fc.Arbitrary<GuestState> = fc.record({
-  name,
-  class: fc.constantFrom("service", "scientific"),
-  count: fc.nat(),
-  since: fc.maxSafeNat(),
-  declared: fc.constantFrom("auto", "service", "scientific", "exempt"),
-  usage: fc.double({ min: 0, max: 2, noNaN: true }).map((usage) => usage + 0),
-});
+const anyDelay: fc.Arbitrary<NonNullable<GuestState["delay"]>> = fc
+  .record({
+    rung: fc.nat(10),
+    calm: fc.nat(1600),
+    debt: fc.nat(200),
+    patience: fc.integer({ min: 1, max: 1600 }),
+    failed: fc.option(fc.nat(10)),
+  })
+  .map(({ failed, ...rest }) => (failed === null ? rest : { ...rest, failed }));
+
+const anyGuest: fc.Arbitrary<GuestState> = fc.record(
+  {
+    name,
+    class: fc.constantFrom("service", "scientific"),
+    count: fc.nat(),
+    since: fc.maxSafeNat(),
+    declared: fc.constantFrom("auto", "service", "scientific", "exempt"),
+    usage: fc.double({ min: 0, max: 2, noNaN: true }).map((usage) => usage + 0),
+    delay: anyDelay,
+  },
+  { requiredKeys: ["name", "class", "count", "since", "declared", "usage"], noNullPrototype: true },
+);
 
 /** Few UUIDs, so that guests come, go and come back. */
 const anyGuests = fc.dictionary(fc.nat(5).map(uuidOf), anyGuest, { maxKeys: 6, noNullPrototype: true });

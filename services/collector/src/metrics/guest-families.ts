@@ -152,6 +152,16 @@ function registerDeclared(options: Context): void {
   );
   gauge(
     options,
+    "declared_delay_ratio",
+    "Largest part of the time that an operator lets the guest's vCPUs wait to run, in 99 of 100 check periods",
+    [],
+    ({ uuid, figures }, write) => {
+      const { slaDelay } = options.declare(figures.guest);
+      if (slaDelay !== undefined) write(uuid, slaDelay);
+    },
+  );
+  gauge(
+    options,
     "exempt_reason_info",
     "Why the guest is left alone unless its class is declared",
     ["reason"],

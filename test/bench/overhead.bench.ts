@@ -1,0 +1,46 @@
+/**
+ * What the whole manager costs a host at T_check 5 s: CPU and memory of collector, classifier and actuator with 4, 40 and 200 guests
+ * (NATS and Redis apart: they serve a fleet), and how much slower a fully loaded host is with it than without. `--only N`: one
+ * size. Needs root, /dev/kvm and cgroup v1.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { below, runBench, type Aim, type Lookup } from "./harness.ts";
+import { OverheadArm } from "./overhead-arm.ts";
+
+const SIZES = [4, 40, 200];
+const ROUNDS = 3;
+/** Of the aim: below 1% of one core, and nothing that can be measured. */
+const AIMED_AT = 40;
+
+const only = process.argv.includes("--only")
+  ? Number(process.argv[process.argv.indexOf("--only") + 1])
+  : undefined;
+if (only !== undefined && !SIZES.includes(only)) throw new Error(`--only takes one of ${SIZES.join(", ")}`);
+const sizes = only === undefined ? SIZES : [only];
+
+/** A slow-down that cannot be told from none: the middle four fifths of the rounds hold 0. */
+function aims(figure: Lookup): Aim[] {
+  return sizes.flatMap((size) => {
+    const arm = `${size} guests`;
+    const cpu = figure(arm, "manager_cpu_percent_of_core").median;
+    const slowDown = figure(arm, "slow_down_percent");
+    return [
+      ...(size === AIMED_AT ? [below(`${arm}: CPU of the manager, % of one core`, 1, cpu)] : []),
+      below(`${arm}: p10 of the slow-down, % (below 0: cannot be told from none)`, 0, slowDown.p10),
+    ];
+  });
+}
+
+const dir = mkdtempSync(join(tmpdir(), "kvmgov-bench-"));
+try {
+  await runBench({
+    name: "overhead",
+    warmUpRounds: 0,
+    arms: sizes.map((size) => new OverheadArm(size, ROUNDS, dir)),
+    aims,
+  });
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+}
