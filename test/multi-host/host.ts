@@ -155,12 +155,15 @@ export class Host implements AsyncDisposable {
   /** Ends services, guests and libvirt, then the namespaces. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.cable.plug();
-    for (const service of this.#services.reverse()) {
-      service.signal("SIGCONT");
-      await service.stop();
+    try {
+      for (const service of this.#services.reverse()) {
+        service.signal("SIGCONT");
+        await service.stop();
+      }
+    } finally {
+      await this.libvirt.stop();
+      await endSpace(this.#init);
     }
-    await this.libvirt.stop();
-    await endSpace(this.#init);
     await waitFor(
       "the end of the namespaces",
       5000,

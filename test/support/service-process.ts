@@ -115,7 +115,9 @@ export class ServiceProcess {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
+  /** Nothing where it has ended. */
   signal(signal: NodeJS.Signals): void {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const inner = this.#child.spawnfile === "nsenter" ? onlyChildOf(this.pid) : undefined;
     if (inner === undefined) this.#child.kill(signal);
     else process.kill(inner, signal);
