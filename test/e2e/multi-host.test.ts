@@ -74,6 +74,10 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers", "namespaces"], "thre
     );
     const days = plans.map((plan) => Math.floor((plan?.sequence ?? 0) / 1e6 / 86_400));
     expect([(days[1] ?? 0) - (days[0] ?? 0), (days[2] ?? 0) - (days[0] ?? 0)]).toEqual([9, 99]);
+    // The wall clock of the last is an hour slow, and nothing else is different for it.
+    const { body } = (await stage.classifiers[0]?.json(`/api/v1/hosts/${c.host.id}`)) ?? {};
+    const { wallTimeMs } = (body as { announced: { wallTimeMs: number } }).announced;
+    expect(Math.round((Date.now() - wallTimeMs) / 3_600_000)).toBe(1);
   });
 
   test("everything listens on IPv6, and Prometheus is told where", async () => {
