@@ -47,7 +47,7 @@ export class ServiceProcess {
     const file = name === "guardian" ? "actuator/src/guardian.ts" : `${name}/src/main.ts`;
     const main = fileURLToPath(new URL(`../../services/${file}`, import.meta.url));
     // The guardian has no pages.
-    const [program = process.execPath, ...args] = [...enter, process.execPath, main];
+    const [program, ...args] = [...enter, process.execPath, main];
     return this.startProgram(program, args, env, name === "guardian" ? "guarding" : "listening");
   }
 

@@ -260,7 +260,7 @@ function cgroupOf(dir: string): string {
 
 function startKeeper(dir: string, trees: readonly string[], enter: readonly string[]): ChildProcess {
   // Its own session: Ctrl-C in the terminal must not reach guests that an orderly end still needs.
-  const [program = "sh", ...args] = [...enter, "sh", KEEPER, dir, cgroupOf(dir), trees.join(":")];
+  const [program, ...args] = [...enter, "sh", KEEPER, dir, cgroupOf(dir), trees.join(":")];
   const keeper = spawn(program, args, {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],

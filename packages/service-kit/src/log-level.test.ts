@@ -25,9 +25,13 @@ afterEach(async () => {
   await Promise.all(open.splice(0).map((pages) => pages.close()));
 });
 
-async function put(url: string, query: string, headers: Record<string, string> = {}) {
+async function put(
+  url: string,
+  query: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
   const answer = await fetch(`${url}/-/log-level${query}`, { method: "PUT", headers });
-  return { status: answer.status, body: (await answer.json()) as unknown };
+  return { status: answer.status, body: await answer.json() };
 }
 
 /** An address of this machine that is not loopback; undefined: there is none. */

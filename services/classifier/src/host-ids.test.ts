@@ -16,7 +16,7 @@ class Fleet {
   constructor() {
     const log = createLogger("test", "silent");
     const keep = (fields: object): void => void this.events.push(fields as Record<string, unknown>);
-    for (const level of ["info", "warn", "error"] as const) log[level] = keep as (typeof log)["info"];
+    for (const level of ["info", "warn", "error"] as const) log[level] = keep;
     this.ids = new HostIds(log, () => this.nowMs);
   }
 

@@ -59,7 +59,7 @@ export class HostIds {
   announced(announced: Host, heardAtMs: number): boolean {
     const { host, name, bootId } = announced;
     const before = this.#hosts.get(host);
-    const known = before ?? { name, bootId, heardAtMs, boots: new Map() };
+    const known: Known = before ?? { name, bootId, heardAtMs, boots: new Map() };
     this.#hosts.set(host, known);
     const atMs = this.#now();
     const earlier = known.boots.get(bootId);
