@@ -19,6 +19,8 @@ const BETA = 5;
 const mover = uuidOf(1);
 const busy = (): GuestSample => guestSample(1, { run: 1 });
 
+const migrating = (): GuestSample => ({ ...busy(), state: "migrating" });
+
 class Plans implements PlanStore {
   readonly #entries = new Map<string, PlanEntry>();
 
@@ -113,16 +115,46 @@ describe("a guest that migrates", () => {
 
   it("is counted on where both hosts have it for some ticks", async () => {
     const fleet = await threeCounted();
-    const migrating: GuestSample = { ...busy(), state: "migrating" };
-    await fleet.tick("b", [migrating]);
+    await fleet.tick("b", [migrating()]);
     expect(await fleet.of("b")).toEqual(["service", 3]);
-    await fleet.tick("a", [migrating]);
+    await fleet.tick("a", [migrating()]);
     await fleet.tick("b", [busy()]);
     await fleet.tick("a", []);
     await fleet.tick("b", [busy()]);
     expect(await fleet.of("a")).toBeUndefined();
     expect(await fleet.of("b")).toEqual(["service", 5]);
     expect(await fleet.carriedOver()).toBe(1);
+  });
+
+  it("is counted on where the new host is heard first, and nothing tells of a migration", async () => {
+    const fleet = await threeCounted();
+    await fleet.tick("b", [busy()]);
+    expect(await fleet.of("b")).toEqual(["service", 1]);
+    await fleet.tick("a", []);
+    await fleet.tick("b", [busy()]);
+    expect(await fleet.of("b")).toEqual(["service", 4]);
+  });
+
+  it("is taken over from a host that went silent", async () => {
+    const fleet = await threeCounted();
+    fleet.seconds += 11;
+    await fleet.tick("b", [busy()]);
+    expect(await fleet.of("b")).toEqual(["service", 4]);
+  });
+
+  it("is no migration where two guests have one UUID: each is counted by itself", async () => {
+    const fleet = await threeCounted();
+    for (let i = 0; i < 70; i++) {
+      await fleet.tick("b", [guestSample(1, { run: 0 })]);
+      await fleet.tick("a", [guestSample(1, { run: 0 })]);
+    }
+    await fleet.tick("b", [busy()]);
+    expect(await fleet.of("b")).toEqual(["service", 1]);
+    // Long after it came, it is too late for what the other host says.
+    await fleet.tick("a", []);
+    await fleet.tick("b", [busy()]);
+    expect(await fleet.of("b")).toEqual(["service", 2]);
+    expect(await fleet.carriedOver()).toBe(0);
   });
 
   it("moves on the new host after as many crossings as on the old one, and keeps its list when it goes back", async () => {
@@ -153,7 +185,7 @@ describe("a guest that migrates", () => {
 
   it("stays on its host where the migration was given up", async () => {
     const fleet = await threeCounted();
-    await fleet.tick("b", [{ ...busy(), state: "migrating" }]);
+    await fleet.tick("b", [migrating()]);
     await fleet.tick("b", []);
     await fleet.tick("a", [busy()]);
     expect([await fleet.of("a"), await fleet.of("b")]).toEqual([["service", 4], undefined]);
@@ -188,9 +220,8 @@ describe("what must not spoil it", () => {
     const fleet = await threeCounted();
     await fleet.tick("a", []);
     await fleet.tick("a", [busy()]);
-    await fleet.tick("a", [busy()]);
-    await fleet.tick("b", [busy()]);
-    expect(await fleet.of("b")).toEqual(["service", 3]);
+    await fleet.tick("b", [migrating()]);
+    expect(await fleet.of("b")).toEqual(["service", 1]);
   });
 });
 
@@ -218,7 +249,7 @@ describe("a classifier that ends between two steps of a migration", () => {
   it("with the guest on both hosts, and the commit of the new one not done", async () => {
     const fleet = await threeCounted();
     fleet.failing = "b";
-    await expect(fleet.tick("b", [busy()])).rejects.toThrow(StoreUnavailableError);
+    await expect(fleet.tick("b", [migrating()])).rejects.toThrow(StoreUnavailableError);
     // It is written down as taken: what the old host says now of its departure is not heard any more.
     await fleet.tick("a", []);
     fleet.ticker = fleet.open();
@@ -232,8 +263,11 @@ describe("a classifier that ends between two steps of a migration", () => {
     await expect(fleet.tick("a", [])).rejects.toThrow(StoreUnavailableError);
     await fleet.tick("b", [busy()]);
     await fleet.tick("a", []);
+    await fleet.tick("b", [busy()]);
     expect([await fleet.of("a"), await fleet.of("b")]).toEqual([undefined, ["service", 4]]);
     // And on to a third host.
+    await fleet.tick("c", [busy()]);
+    await fleet.tick("b", []);
     await fleet.tick("c", [busy()]);
     expect(await fleet.of("c")).toEqual(["service", 5]);
   });
@@ -250,6 +284,7 @@ describe("guests of hosts from before places were written down, or after the sto
     older.seconds = fleet.seconds;
     await older.tick("a", [busy()]);
     expect(await older.of("a")).toEqual(["service", 4]);
+    await older.tick("a", []);
     await older.tick("b", [busy()]);
     expect(await older.of("b")).toEqual(["service", 5]);
     expect(await older.carriedOver()).toBe(1);

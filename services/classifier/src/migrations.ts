@@ -3,7 +3,7 @@
  * it, so that a tick in which nobody comes or goes costs nothing. What can happen between the steps: docs/decisions/0022.
  */
 import { carriedGuest, newcomers } from "@kvm-governor/policy";
-import type { ArrivedGuest, CarriedGuest, HostState, Sample } from "@kvm-governor/policy";
+import type { ArrivedGuest, HostState, Sample } from "@kvm-governor/policy";
 import type { Logger } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 import type { GuestPlace, GuestPlaces } from "./store/guest-places.ts";
@@ -11,6 +11,23 @@ import type { Store } from "./store/store.ts";
 
 /** For how long a guest that left a host is known elsewhere, in milliseconds: the longest gap between two hosts. */
 export const CARRIED_FOR_MS = 600_000;
+
+/** A host that is silent for this long, or three periods, may have lost its guests to another. */
+const SILENT_MS = 10_000;
+/** For how long a guest that is on two hosts may turn out to have migrated, in milliseconds. */
+const WAIT_MS = 60_000;
+
+/** A sample that is about to be decided on. */
+interface Newest {
+  sample: Sample;
+  /** When the bus took the sample, by its own clock. */
+  heardAtMs: number | undefined;
+  isUnplaced: boolean;
+}
+
+interface Arriving extends Omit<Newest, "isUnplaced"> {
+  isMigrating: boolean;
+}
 
 export type Arrivals = ReadonlyMap<string, ArrivedGuest>;
 const NOBODY: Arrivals = new Map();
@@ -25,29 +42,40 @@ export interface MigrationsOptions {
 export class Migrations {
   readonly #options: MigrationsOptions;
 
+  /** Guests by host that are new there while another host still has them, and since when. */
+  readonly #waiting = new Map<string, Map<string, number>>();
+
   constructor(options: MigrationsOptions) {
     this.#options = options;
   }
 
   /**
-   * Before a decision: what is known from elsewhere of the guests that are new in this sample.
-   * @param heardAtMs when the bus took the sample, by its own clock
+   * Before a decision: what is known from elsewhere of guests that are new in this sample, or were new lately while another
+   * host still had them. It stands in for what this host knows of them.
+   * @param isUnplaced nobody wrote down yet where the host's guests are
    * @throws {StoreUnavailableError}
    */
   async arrivals(
     previous: HostState | undefined,
-    sample: Sample,
-    heardAtMs: number | undefined,
+    { sample, heardAtMs, isUnplaced }: Newest,
   ): Promise<Arrivals> {
-    const uuids = newcomers(previous, sample);
-    if (uuids.length === 0) return NOBODY;
+    const { host } = sample;
+    const fresh = new Set(newcomers(previous, sample));
+    const waiting = this.#waiting.get(host);
+    if (fresh.size === 0 && waiting === undefined && !isUnplaced) return NOBODY;
     const arrived = new Map<string, ArrivedGuest>();
     await Promise.all(
-      uuids.map(async (uuid) => {
-        const guest = await this.#arrival(uuid, sample.host, heardAtMs);
+      sample.guests.map(async ({ uuid, state }) => {
+        const isOpen = fresh.has(uuid) || waiting?.has(uuid) === true;
+        if (!isOpen && !(isUnplaced && previous?.guests[uuid] !== undefined)) return;
+        const place = await this.#options.places.arrive(uuid, host);
+        if (!isOpen || place === undefined) return;
+        const isMigrating = state === "migrating";
+        const guest = await this.#arrival(uuid, place, { sample, heardAtMs, isMigrating });
         if (guest !== undefined) arrived.set(uuid, guest);
       }),
     );
+    this.#giveUpWaiting(host, heardAtMs);
     return arrived;
   }
 
@@ -67,11 +95,9 @@ export class Migrations {
   }
 
   /** After the commit. */
-  committed(host: string, arrivals: Arrivals, previous: HostState | undefined): void {
+  committed(host: string, arrivals: Arrivals): void {
     const { metrics, log } = this.#options;
     for (const [uuid, { from, class: list, count }] of arrivals) {
-      // After a lost store: it was here all the time, only its place had to be written down again.
-      if (previous?.guests[uuid] !== undefined) continue;
       metrics.carriedOver.inc();
       log.info(
         { event: "guest-carried-over", host, uuid, from, class: list, count },
@@ -80,32 +106,41 @@ export class Migrations {
     }
   }
 
-  async #arrival(
-    uuid: string,
-    host: string,
-    heardAtMs: number | undefined,
-  ): Promise<ArrivedGuest | undefined> {
-    const { places } = this.#options;
-    const place = await places.arrive(uuid, host);
-    if (place === undefined) return undefined;
+  async #arrival(uuid: string, place: GuestPlace, now: Arriving): Promise<ArrivedGuest | undefined> {
+    const { host, periodMs } = now.sample;
     this.#sayProblem(uuid, place);
     const { from = place.host, carried } = place;
     const written = carried && { ...carried, from };
     // Stopped and started on one host it begins anew; else this host was about to take it and did not come to its commit.
     if (place.host === host) return from === host ? undefined : written;
-    // Where that host still has it, its own state is newer than what was written down once.
-    const known = await this.#known(uuid, place.host, heardAtMs);
-    const arrived = known === undefined ? written : { ...known, from: place.host };
-    await places.take(uuid, host, arrived?.from ?? place.host, known ?? carried);
+    const { state, heardAtMs } = await this.#options.store.read(place.host);
+    const known = state && carriedGuest(state, uuid);
+    const silentMs = (now.heardAtMs ?? 0) - (heardAtMs ?? 0);
+    const isSilent = silentMs > Math.max(SILENT_MS, 3 * periodMs);
+    if (known !== undefined && !now.isMigrating && !isSilent) {
+      // It has not said yet that the guest left, or it is another guest with the same UUID: the next samples tell.
+      this.#wait(host, uuid, now.heardAtMs);
+      return undefined;
+    }
+    const isCurrent = known !== undefined && silentMs <= CARRIED_FOR_MS;
+    const arrived = isCurrent ? { ...known, from: place.host } : written;
+    await this.#options.places.take(uuid, host, arrived?.from ?? place.host, isCurrent ? known : carried);
+    this.#waiting.get(host)?.delete(uuid);
     return arrived;
   }
 
-  async #known(uuid: string, host: string, heardAtMs: number | undefined): Promise<CarriedGuest | undefined> {
-    const { state, heardAtMs: lastMs } = await this.#options.store.read(host);
-    if (state === undefined) return undefined;
-    if (heardAtMs !== undefined && lastMs !== undefined && heardAtMs - lastMs > CARRIED_FOR_MS)
-      return undefined;
-    return carriedGuest(state, uuid);
+  #wait(host: string, uuid: string, heardAtMs: number | undefined): void {
+    let waiting = this.#waiting.get(host);
+    if (waiting === undefined) this.#waiting.set(host, (waiting = new Map()));
+    if (!waiting.has(uuid)) waiting.set(uuid, heardAtMs ?? 0);
+  }
+
+  #giveUpWaiting(host: string, heardAtMs: number | undefined): void {
+    const waiting = this.#waiting.get(host);
+    if (waiting === undefined) return;
+    for (const [uuid, sinceMs] of waiting)
+      if (heardAtMs === undefined || heardAtMs - sinceMs > WAIT_MS) waiting.delete(uuid);
+    if (waiting.size === 0) this.#waiting.delete(host);
   }
 
   #sayProblem(uuid: string, { problem }: GuestPlace): void {

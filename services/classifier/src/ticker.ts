@@ -145,7 +145,7 @@ export class Ticker {
       const next: Base = { ...base, stored: result.stored, previous: decision.next, heardAtMs };
       this.#bases.set(host, next);
       this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
-      if (arrivals !== undefined) migrations?.committed(host, arrivals, base.previous);
+      if (arrivals !== undefined) migrations?.committed(host, arrivals);
       await this.#publish(host, next, decision.plan, text);
       return "decided";
     }
@@ -156,16 +156,16 @@ export class Ticker {
     return this.#options.tracing ?? TRACING_OFF;
   }
 
-  #arrivals({ sample, heardAtMs }: Tick, { stored }: Base): Promise<Arrivals> | undefined {
-    // Where nobody wrote down when the host was heard, nobody wrote down yet where its guests are.
-    const known = stored.heardAtMs === undefined ? undefined : stored.state;
-    return this.#options.migrations?.arrivals(known, sample, heardAtMs);
+  #arrivals({ sample, heardAtMs }: Tick, { stored, previous }: Base): Promise<Arrivals> | undefined {
+    // Where nobody wrote down when the host was heard, nobody wrote down where its guests are.
+    const isUnplaced = stored.heardAtMs === undefined;
+    return this.#options.migrations?.arrivals(previous, { sample, heardAtMs, isUnplaced });
   }
 
   #decide(sample: Sample, before: HostState | undefined, arrivals: Arrivals | undefined): Decision {
     const { settings, topologyOf } = this.#options;
     return this.#tracing.span({ name: "decide" }, (span) => {
-      const previous = aboveGeneration(before, this.#applied.get(sample.host));
+      const previous = aboveGeneration(withoutArrived(before, arrivals), this.#applied.get(sample.host));
       const decision = decide(previous, sample, settings(), topologyOf(sample), arrivals);
       const isDecided = decision.kind === "decided";
       if (isDecided) this.#reasons.share(decision.plan, previous?.plan);
@@ -286,6 +286,16 @@ export class Ticker {
 /** It may show guests that have left since: what it says of them must not be written down. */
 function isRepeated(before: HostState | undefined, sample: Sample): boolean {
   return before?.bootId === sample.bootId && sample.sequence <= before.sequence;
+}
+
+/** A guest that was new here lately begins again with what is known of it from elsewhere. */
+function withoutArrived(
+  before: HostState | undefined,
+  arrivals: Arrivals | undefined,
+): HostState | undefined {
+  if (before === undefined || arrivals === undefined || arrivals.size === 0) return before;
+  const guests = Object.fromEntries(Object.entries(before.guests).filter(([uuid]) => !arrivals.has(uuid)));
+  return { ...before, guests };
 }
 
 function movedIn({ guests }: Report): number {
