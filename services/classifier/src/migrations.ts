@@ -1,6 +1,6 @@
 /**
  * Guests that come from another host keep their list and their count. Asked only for guests that are new on a host or gone from
- * it, so that a tick in which nobody comes or goes costs nothing. What can happen between the steps: docs/decisions/0022.
+ * it, so that a tick in which nobody comes or goes costs nothing. What can happen between the steps: docs/decisions/0023.
  */
 import { carriedGuest, newcomers } from "@kvm-governor/policy";
 import type { ArrivedGuest, HostState, Sample } from "@kvm-governor/policy";
