@@ -131,7 +131,7 @@ export class Migrations {
 
   #wait(host: string, uuid: string, heardAtMs: number | undefined): void {
     let waiting = this.#waiting.get(host);
-    if (waiting === undefined) this.#waiting.set(host, (waiting = new Map()));
+    if (waiting === undefined) this.#waiting.set(host, (waiting = new Map<string, number>()));
     if (!waiting.has(uuid)) waiting.set(uuid, heardAtMs ?? 0);
   }
 
