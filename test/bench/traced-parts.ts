@@ -157,6 +157,7 @@ async function startClassifier(options: PartOptions): Promise<Part> {
     tracing,
   });
   const loop = new SampleLoop({
+    onDuplicateHost: () => undefined,
     ticker,
     refusals: new Refusals({ log, metrics, now: () => performance.now(), setAside: () => undefined }),
     metrics,

@@ -12,6 +12,7 @@ import { createMetrics as createActuatorMetrics, exposeState } from "../../servi
 import { exposeRefusedPages } from "../../services/classifier/src/discovery.ts";
 import { createFactsMetrics } from "../../services/classifier/src/facts/metrics.ts";
 import { registerGuestMetrics } from "../../services/classifier/src/guest-metrics.ts";
+import { exposeConflicts } from "../../services/classifier/src/host-ids.ts";
 import {
   createMetrics as createClassifierMetrics,
   exposeConsole,
@@ -103,6 +104,7 @@ function classifier(): Registry {
   const views = new Views(Date.now);
   registerGuestMetrics(registry, views, none.silent);
   exposeRefusedPages(registry, views, () => true);
+  exposeConflicts(registry, { conflicts: () => new Map() });
   return registry;
 }
 

@@ -335,10 +335,11 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "actuator on real g
     await actuator.event("reload-failed");
     expect(await actuator.metric("kvmgov_config_last_reload_successful")).toBe(0);
     expect((await bench.follow({ ...plan, sequence: bootTimeUs() })).skipped).toEqual([]);
-    writeFileSync(config, "neverTouch: [tuned]\n");
+    writeFileSync(config, "neverTouch: [tuned]\nlogLevel: debug\n");
     actuator.signal("SIGHUP");
     await actuator.event("reloaded");
     expect(await actuator.metric("kvmgov_config_last_reload_successful")).toBe(1);
+    expect(await actuator.json("/-/log-level")).toMatchObject({ body: { level: "debug" } });
     const report = await bench.follow({ ...plan, sequence: bootTimeUs() });
     expect(report.skipped.map(({ name }) => name)).toEqual(["tuned"]);
     expect(kernelState(guests.tuned)).toEqual(untouched["tuned"]);

@@ -216,8 +216,13 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "collector", () => 
     const series = `kvmgov_guest_declared_class{uuid="${capped.uuid}",class="exempt"}`;
     expect(await collector.metric(series)).toBe(0);
     await writeFile(join(dir, "policy.yaml"), `rules: [{ match: { name: capped }, class: exempt }]\n`);
+    await fetch(`${collector.url}/-/log-level?level=warn`, { method: "PUT" });
+    expect(await collector.json("/-/log-level")).toMatchObject({ body: { level: "warn" } });
     collector.signal("SIGHUP");
-    await collector.event("policy-reloaded");
+    await waitFor("the configured log level", 5000, async () => {
+      const { body } = await collector.json("/-/log-level");
+      return (body as { level: string }).level === "info" || undefined;
+    });
     expect(await nextSamples(capped.uuid, 2)).toMatchObject([
       {},
       { declared: { class: "exempt", source: "rule 1" } },

@@ -1,4 +1,5 @@
 /** The store of lists and counts on a real redis-server. */
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +9,8 @@ import { startRedis } from "@kvm-governor/lab";
 import type { RedisServer } from "@kvm-governor/lab";
 import fc from "fast-check";
 import { Redis } from "ioredis";
+import { carried, describeGuestPlaces } from "../../services/classifier/src/store/guest-places.cases.ts";
+import { RedisGuestPlaces } from "../../services/classifier/src/store/redis-guest-places.ts";
 import { MemoryStore } from "../../services/classifier/src/store/memory-store.ts";
 import { RedisStore } from "../../services/classifier/src/store/redis-store.ts";
 import { describeStore, mustCommit } from "../../services/classifier/src/store/store.cases.ts";
@@ -48,6 +51,39 @@ describeWith(["servers"], "the store in Redis", () => {
   });
 
   describeStore("redis", () => store);
+  describeGuestPlaces("redis", () => new RedisGuestPlaces(redis), randomUUID);
+
+  describe("places of guests in Redis", () => {
+    it("go by themselves when a guest that left appears nowhere", async () => {
+      const [places, uuid] = [new RedisGuestPlaces(redis), randomUUID()];
+      await places.arrive(uuid, "a");
+      expect(await redis.pttl(`kvmgov:guest:{${uuid}}`)).toBe(-1);
+      await places.leave(uuid, "a", carried, 200);
+      await waitFor("the end of the key", 5000, async () =>
+        (await redis.exists(`kvmgov:guest:{${uuid}}`)) === 0 ? true : undefined,
+      );
+      await places.leave(uuid, "a", carried, 200);
+      await places.take(uuid, "b", "a", carried);
+      expect(await redis.pttl(`kvmgov:guest:{${uuid}}`)).toBe(-1);
+    });
+
+    it("that somebody else wrote are named, and written over", async () => {
+      const [places, uuid] = [new RedisGuestPlaces(redis), randomUUID()];
+      await redis.hset(`kvmgov:guest:{${uuid}}`, { host: "a", from: "a", carried: '{"count":-1}' });
+      const place = await places.arrive(uuid, "b");
+      expect(place).toMatchObject({
+        host: "a",
+        problem: expect.stringContaining(`carried of guest ${uuid}`),
+      });
+      expect(place?.carried).toBeUndefined();
+      const other = randomUUID();
+      await redis.set(`kvmgov:guest:{${other}}`, "x");
+      expect(await places.arrive(other, "b")).toBeUndefined();
+      expect(await places.arrive(other, "b")).toEqual({ host: "b" });
+      await places.take(uuid, "b", "a", undefined);
+      expect(await places.arrive(uuid, "b")).toEqual({ host: "b" });
+    });
+  });
 
   describe("one node of a cluster, which refuses commands over keys of two slots", () => {
     let node: RedisServer;

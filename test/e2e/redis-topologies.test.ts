@@ -1,4 +1,5 @@
 /** The store on a Cluster, behind Sentinels through a failover, and over TLS with the least rights: real servers. */
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -8,6 +9,9 @@ import type { RedisCluster, RedisServer, WatchedRedis } from "@kvm-governor/lab"
 import { Redis } from "ioredis";
 import { createLogger, Readiness } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import { carried, describeGuestPlaces } from "../../services/classifier/src/store/guest-places.cases.ts";
+import type { RedisClient } from "../../services/classifier/src/store/redis-client.ts";
+import { RedisGuestPlaces } from "../../services/classifier/src/store/redis-guest-places.ts";
 import { redisConfigSchema } from "../../services/classifier/src/store/redis-config.ts";
 import { RedisConnection } from "../../services/classifier/src/store/redis-connection.ts";
 import { RedisStore } from "../../services/classifier/src/store/redis-store.ts";
@@ -52,14 +56,18 @@ describeWith(["servers"], "Redis with more than one server", () => {
   describe("a Cluster of three primaries", () => {
     let cluster: RedisCluster;
     let store: RedisStore;
+    let client: RedisClient;
 
     beforeAll(async () => {
       cluster = await startRedisCluster(path.join(dir, "cluster"), 3);
-      ({ store } = await connect({ redisUrl: cluster.url, redisMode: "cluster", redisPassword: "lab" }));
+      const connected = await connect({ redisUrl: cluster.url, redisMode: "cluster", redisPassword: "lab" });
+      store = connected.store;
+      client = connected.connection.redis;
     }, 60_000);
     afterAll(() => cluster.stop());
 
     describeStore("cluster of three", () => store);
+    describeGuestPlaces("cluster of three", () => new RedisGuestPlaces(client), randomUUID);
 
     it("spreads hosts over the primaries, one host's keys on one of them", async () => {
       for (const host of hostNames) {
@@ -181,7 +189,7 @@ describeWith(["servers"], "Redis with more than one server", () => {
     });
 
     it("is enough for all that the classifier does", async () => {
-      const { store } = await connect(config());
+      const { store, connection } = await connect(config());
       const state = hostState(1, {
         [uuidOf(1)]: guestState(),
         [uuidOf(2)]: guestState({ class: "scientific" }),
@@ -191,6 +199,12 @@ describeWith(["servers"], "Redis with more than one server", () => {
       await mustCommit(store, "tls", stored, hostState(2, { [uuidOf(2)]: guestState() }));
       expect(await store.lists("tls")).toEqual({ service: [uuidOf(2)], scientific: [] });
       expect(await store.hosts()).toContain("tls");
+      const [places, uuid] = [new RedisGuestPlaces(connection.redis), randomUUID()];
+      await places.leave(uuid, "tls", carried, 50);
+      await waitFor("the end of what is carried over", 5000, async () =>
+        (await places.arrive(uuid, "other")) === undefined ? true : undefined,
+      );
+      expect(await store.forget("tls", await store.read("tls"))).toBe(true);
     });
 
     it("is not enough for anything else", async () => {

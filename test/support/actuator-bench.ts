@@ -182,12 +182,18 @@ export function heldPlan(guest: Guest): GuestPlan {
 
 const CONTROL_FILES = ["cpu.shares", "cpu.idle", "cpu.cfs_quota_us", "cpu.cfs_period_us", "cpu.cfs_burst_us"];
 
-/** Every byte that the actuator could have changed about a guest, read without any of its code. */
-export function kernelState({ pid, vcpuTids }: Pick<Guest, "pid" | "vcpuTids">): Record<string, string> {
+/**
+ * Every byte that the actuator could have changed about a guest, read without any of its code.
+ * @param procRoot where the processes have the numbers that the guest names: that of another PID namespace
+ */
+export function kernelState(
+  { pid, vcpuTids }: Pick<Guest, "pid" | "vcpuTids">,
+  procRoot = "/proc",
+): Record<string, string> {
   const state: Record<string, string> = {};
-  const tids = readdirSync(`/proc/${pid}/task`).map(Number);
+  const tids = readdirSync(`${procRoot}/${pid}/task`).map(Number);
   for (const tid of [pid, ...vcpuTids]) {
-    for (const line of readFileSync(`/proc/${pid}/task/${tid}/cgroup`, "utf8").split("\n")) {
+    for (const line of readFileSync(`${procRoot}/${pid}/task/${tid}/cgroup`, "utf8").split("\n")) {
       const [, controller, group] = line.split(":");
       if (controller !== "cpu" && controller !== "cpuset") continue;
       const files = controller === "cpu" ? CONTROL_FILES : ["cpuset.cpus", "cpuset.mems"];
@@ -200,7 +206,7 @@ export function kernelState({ pid, vcpuTids }: Pick<Guest, "pid" | "vcpuTids">):
     }
   }
   for (const tid of tids) {
-    const status = readFileSync(`/proc/${pid}/task/${tid}/status`, "utf8");
+    const status = readFileSync(`${procRoot}/${pid}/task/${tid}/status`, "utf8");
     state[`affinity ${tid}`] = /Cpus_allowed_list:\t(.*)/.exec(status)?.[1] ?? "";
   }
   return state;

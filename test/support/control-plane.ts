@@ -6,7 +6,7 @@ import { startNats, startRedis } from "@kvm-governor/lab";
 import type { NatsOptions, NatsServer, RedisServer } from "@kvm-governor/lab";
 import { planSchema } from "@kvm-governor/policy";
 import type { Plan } from "@kvm-governor/policy";
-import { Readiness, connectBus, createLogger } from "@kvm-governor/service-kit";
+import { Readiness, connectBus, createLogger, withoutCredentials } from "@kvm-governor/service-kit";
 import type { Bus } from "@kvm-governor/service-kit";
 import { Redis } from "ioredis";
 import { Registry } from "prom-client";
@@ -39,10 +39,15 @@ export class ControlPlane {
   }
 
   /** @param redisConfig more lines for redis.conf */
-  static async start(options: Partial<NatsOptions> = {}, redisConfig = ""): Promise<ControlPlane> {
+  static async start(
+    options: Partial<NatsOptions> = {},
+    redisConfig = "",
+    redisAddress = "127.0.0.1",
+  ): Promise<ControlPlane> {
     const dir = await mkdtemp(join(tmpdir(), "kvmgov-control-plane-"));
     const nats = await startNats({ dir: join(dir, "nats"), ...options });
-    return new ControlPlane(dir, nats, await startRedis({ dir: join(dir, "redis"), config: redisConfig }));
+    const redis = { dir: join(dir, "redis"), config: redisConfig, address: redisAddress };
+    return new ControlPlane(dir, nats, await startRedis(redis));
   }
 
   /** A classifier on a free port. `env` is laid over what connects it. */
@@ -51,7 +56,7 @@ export class ControlPlane {
       KVMGOV_NATS_URL: this.nats.url,
       KVMGOV_NATS_USER: this.nats.user,
       KVMGOV_NATS_PASSWORD: this.nats.password,
-      KVMGOV_REDIS_URL: `redis://127.0.0.1:${this.redisServer.server.port}`,
+      KVMGOV_REDIS_URL: withoutCredentials(this.redisServer.url),
       KVMGOV_REDIS_PASSWORD: this.redisServer.password,
       ...env,
     });

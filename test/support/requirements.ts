@@ -1,10 +1,11 @@
 /** What a test needs of the machine. Tests whose needs are not met are skipped by name and reason. */
 import { describe } from "@jest/globals";
+import { spawnSync } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { type ToolSet, whyNoTools } from "../../scripts/lib/toolbox.js";
 import { whyNoCompiler } from "../paper/npb.ts";
 
-export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | "openmp" | ToolSet;
+export type Requirement = "root" | "x86" | "kvm" | "cgroup-v1" | "openmp" | "namespaces" | ToolSet;
 
 /** Why this machine does not meet a requirement; undefined when it does. */
 export function requirement(name: Requirement): string | undefined {
@@ -17,6 +18,8 @@ export function requirement(name: Requirement): string | undefined {
       return whyNoKvm();
     case "cgroup-v1":
       return hasCgroupV1() ? undefined : "no cgroup v1 with cpu and cpuset";
+    case "namespaces":
+      return whyNoNamespaces();
     case "openmp":
       return whyNoCompiler();
     default:
@@ -34,6 +37,16 @@ export function describeWith(requirements: readonly Requirement[], name: string,
   const reason = whyNot(requirements);
   if (reason === undefined) describe(name, tests);
   else describe.skip(`${name} — skipped: ${reason} —`, tests);
+}
+
+/** Hosts of their own on this machine: ip(8), IPv6, and namespaces of every kind, time (Linux 5.6) included. */
+function whyNoNamespaces(): string | undefined {
+  if (!existsSync("/proc/self/ns/time")) return "no time namespaces";
+  if (!existsSync("/proc/net/if_inet6")) return "no IPv6";
+  const spaces = ["--mount", "--uts", "--net", "--pid", "--time", "--fork"];
+  const { error, status, stderr } = spawnSync("unshare", [...spaces, "ip", "link"], { encoding: "utf8" });
+  if (error !== undefined) return error.message;
+  return status === 0 ? undefined : `namespaces: ${stderr.trim()}`;
 }
 
 function whyNoKvm(): string | undefined {

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -34,12 +35,20 @@ export class ServiceProcess {
       createInterface(child.stderr).on("line", (line) => this.log.push(readLine(line)));
   }
 
-  /** Starts a service on a free port and waits until its pages are there. Its environment is `env` and PATH alone. */
-  static async start(name: ServiceName, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  /**
+   * Starts a service on a free port and waits until its pages are there. Its environment is `env` and PATH alone.
+   * @param enter a command that enters namespaces and starts it there as its only child (`nsenter …`)
+   */
+  static async start(
+    name: ServiceName,
+    env: Readonly<Record<string, string>>,
+    enter: readonly string[] = [],
+  ): Promise<ServiceProcess> {
     const file = name === "guardian" ? "actuator/src/guardian.ts" : `${name}/src/main.ts`;
     const main = fileURLToPath(new URL(`../../services/${file}`, import.meta.url));
     // The guardian has no pages.
-    return this.startProgram(process.execPath, [main], env, name === "guardian" ? "guarding" : "listening");
+    const [program, ...args] = [...enter, process.execPath, main];
+    return this.startProgram(program, args, env, name === "guardian" ? "guarding" : "listening");
   }
 
   /** Starts any program that is a service, and waits for the event that says that it has started. */
@@ -106,14 +115,18 @@ export class ServiceProcess {
     return line === undefined ? undefined : Number(line.slice(series.length + 1));
   }
 
+  /** Nothing where it has ended. */
   signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const inner = this.#child.spawnfile === "nsenter" ? onlyChildOf(this.pid) : undefined;
+    if (inner === undefined) this.#child.kill(signal);
+    else process.kill(inner, signal);
   }
 
   /** Orderly end. @returns the exit code */
   async stop(): Promise<number | null> {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
-      this.#child.kill("SIGTERM");
+      this.signal("SIGTERM");
       await once(this.#child, "exit");
     }
     return this.#child.exitCode;
@@ -122,7 +135,7 @@ export class ServiceProcess {
   /** Sudden end. */
   async kill(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill("SIGKILL");
+    this.signal("SIGKILL");
     await once(this.#child, "exit");
   }
 
@@ -132,6 +145,12 @@ export class ServiceProcess {
       .map(({ msg }) => msg)
       .join(" | ");
   }
+}
+
+/** Who enters a PID namespace stays outside, and waits for the one inside. */
+function onlyChildOf(pid: number): number | undefined {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
+  return /^\d+$/.test(children) ? Number(children) : undefined;
 }
 
 function readLine(line: string): LogLine {

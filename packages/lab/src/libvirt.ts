@@ -20,6 +20,8 @@ import { type Tools, ensureTools, toolboxRoot } from "./tools.ts";
 export interface LibvirtOptions {
   /** The instance's directory; made if missing, removed at the end. Default: a new one in the system's temporary directory. */
   dir?: string;
+  /** A command in front of all that it starts, for namespaces that it shall live in: `nsenter …`. Default: none. */
+  enter?: readonly string[];
   /** Gets progress lines (first run: downloads). */
   log?: (line: string) => void;
 }
@@ -46,7 +48,8 @@ stdio_handler = "file"
 security_driver = "none"
 namespaces = []
 `;
-const LIBVIRTD_CONF = `auth_unix_rw = "none"
+/** An id of its own: guests migrate between two instances of one process as between two machines. */
+const libvirtdConf = (): string => `auth_unix_rw = "none"
 auth_unix_ro = "none"
 unix_sock_group = "root"
 log_outputs = "3:stderr"
@@ -58,7 +61,7 @@ export async function startLibvirt(options: LibvirtOptions = {}): Promise<Libvir
   const tools = await ensureTools(["lab"], options.log === undefined ? {} : { log: options.log });
   const dir = options.dir ?? (await mkdtemp(path.join(tmpdir(), `kvmgov-lab-${process.pid}-`)));
   await layOut(dir);
-  const keeper = startKeeper(dir, tools.trees);
+  const keeper = startKeeper(dir, tools.trees, options.enter ?? []);
   const libvirt = new Libvirt(dir, keeper, tools);
   try {
     await libvirt.ready();
@@ -140,6 +143,23 @@ export class Libvirt {
     return this.#adopt(spec.name, uuid);
   }
 
+  /** Makes ready for a guest that is about to come by migration: the file that it starts from must be there. */
+  async expect(spec: GuestSpec & { uuid: string }): Promise<void> {
+    const file = path.join(this.#dir, `lib/images/${spec.uuid}.rom`);
+    await buildImage(this.#tools.find("nasm"), spec.load ?? {}, file);
+  }
+
+  /** A guest that came by migration. */
+  arrived(name: string, uuid: string): Promise<Guest> {
+    return this.#adopt(name, uuid);
+  }
+
+  /** A guest went away by migration: nothing of it is here any more. */
+  departed(name: string): void {
+    this.#guests.get(name)?.load.close();
+    this.#guests.delete(name);
+  }
+
   /** Starts a guest that is defined. */
   async start(name: string): Promise<Guest> {
     await this.virsh(["start", name]);
@@ -208,7 +228,7 @@ async function layOut(dir: string): Promise<void> {
     await mkdir(path.join(dir, name), { recursive: true });
   }
   await writeFile(path.join(dir, "etc/qemu.conf"), QEMU_CONF);
-  await writeFile(path.join(dir, "etc/libvirtd.conf"), LIBVIRTD_CONF);
+  await writeFile(path.join(dir, "etc/libvirtd.conf"), libvirtdConf());
   if (existsSync(capabilitiesCache())) {
     await cp(capabilitiesCache(), path.join(dir, "cache/qemu/capabilities"), {
       recursive: true,
@@ -238,9 +258,10 @@ function cgroupOf(dir: string): string {
   return name.startsWith(own) ? name : `${own}${name}`;
 }
 
-function startKeeper(dir: string, trees: readonly string[]): ChildProcess {
+function startKeeper(dir: string, trees: readonly string[], enter: readonly string[]): ChildProcess {
   // Its own session: Ctrl-C in the terminal must not reach guests that an orderly end still needs.
-  const keeper = spawn("sh", [KEEPER, dir, cgroupOf(dir), trees.join(":")], {
+  const [program, ...args] = [...enter, "sh", KEEPER, dir, cgroupOf(dir), trees.join(":")];
+  const keeper = spawn(program, args, {
     detached: true,
     stdio: ["pipe", "ignore", "ignore"],
   });

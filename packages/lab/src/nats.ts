@@ -8,6 +8,8 @@ import { ensureTools } from "./tools.ts";
 export interface NatsOptions {
   /** Configuration, log and JetStream data; kept at the end, the caller's to remove. */
   dir: string;
+  /** Address that it listens on. Default 127.0.0.1. */
+  address?: string;
   user?: string;
   password?: string;
   /** Replaces the `authorization` block: NATS configuration syntax, for permissions or accounts. */
@@ -17,16 +19,17 @@ export interface NatsOptions {
 
 export interface NatsServer {
   server: Server;
-  /** `nats://127.0.0.1:PORT`, without credentials. */
+  /** `nats://ADDRESS:PORT`, without credentials. */
   url: string;
   user: string;
   password: string;
 }
 
-/** Starts nats-server on a free loopback port, with JetStream. Throws LabError or ToolboxError. */
+/** Starts nats-server on a free port, with JetStream. Throws LabError or ToolboxError. */
 export async function startNats(options: NatsOptions): Promise<NatsServer> {
   const tools = await ensureTools(["servers"], options.log === undefined ? {} : { log: options.log });
-  const { dir, user = "lab", password = "lab" } = options;
+  const { dir, address = "127.0.0.1", user = "lab", password = "lab" } = options;
+  const host = inUrl(address);
   await mkdir(dir, { recursive: true });
   const config = path.join(dir, "nats.conf");
   const authorization = options.authorization ?? `authorization { user: "${user}", password: "${password}" }`;
@@ -35,11 +38,14 @@ export async function startNats(options: NatsOptions): Promise<NatsServer> {
     program: tools.find("nats-server"),
     logFile: path.join(dir, "nats.log"),
     args: async (port) => {
-      const listen = `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${path.join(dir, "jetstream")}" }\n`;
+      const listen = `listen: "${host}:${port}"\njetstream { store_dir: "${path.join(dir, "jetstream")}" }\n`;
       await writeFile(config, `${listen}${authorization}\n`, { mode: 0o600 });
       return ["-c", config];
     },
-    probe: async (port) => (await ask(port, "", /\r\n/)).includes('"jetstream":true'),
+    probe: async (port) => (await ask(port, "", /\r\n/, address)).includes('"jetstream":true'),
   });
-  return { server, url: `nats://127.0.0.1:${server.port}`, user, password };
+  return { server, url: `nats://${host}:${server.port}`, user, password };
 }
+
+/** An address as it stands before a port. */
+export const inUrl = (address: string): string => (address.includes(":") ? `[${address}]` : address);

@@ -9,6 +9,7 @@ export * from "./contracts/recording.ts";
 export * from "./contracts/sample.ts";
 export * from "./contracts/subjects.ts";
 export * from "./contracts/traceparent.ts";
+export * from "./carried.ts";
 export * from "./settings.ts";
 export * from "./history.ts";
 export * from "./state.ts";

@@ -5,6 +5,9 @@ import { hostId } from "@kvm-governor/policy";
 import { z } from "zod";
 import { natsTlsSchema } from "./tls-files.ts";
 
+/** Least level of what is logged. */
+export const logLevel = z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]);
+
 /** HOST:PORT; port 0 is any free one. An IPv6 address stands in brackets. */
 export const listenAddress = z
   .string()
@@ -22,8 +25,8 @@ export const serviceShape = {
   natsTls: natsTlsSchema.optional(),
   /** TLS and basic auth of the pages: a file in the form of Prometheus' exporter-toolkit. */
   webConfigFile: z.string().min(1).optional(),
-  /** Least level of what is logged, as JSON lines on standard output. */
-  logLevel: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  /** Least level of what is logged, as JSON lines on standard output. Read again at SIGHUP. */
+  logLevel: logLevel.default("info"),
 };
 
 /** Keys of the services that run on every host. */

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import express from "express";
 import type { Express, NextFunction, Request, Response } from "express";
 import type { Registry } from "prom-client";
+import { addLogLevel } from "./log-level.ts";
 import { sendMetrics } from "./send-metrics.ts";
 import type { Logger } from "./log.ts";
 import type { Readiness } from "./readiness.ts";
@@ -92,7 +93,8 @@ function addBasicAuth(app: Express, users: BasicAuth, realm: string): void {
   });
 }
 
-function addCommonRoutes(app: Express, { title, registry, readiness, links }: PagesOptions): void {
+function addCommonRoutes(app: Express, { title, registry, readiness, links, log }: PagesOptions): void {
+  addLogLevel(app, log);
   app.get("/metrics", (request, response) => sendMetrics(registry, request, response));
   app.get("/-/ready", (_request, response) => {
     response.status(readiness.ready ? 200 : 503).json({ ready: readiness.ready, parts: readiness.parts() });
@@ -101,6 +103,7 @@ function addCommonRoutes(app: Express, { title, registry, readiness, links }: Pa
     "/metrics": "metrics for Prometheus",
     "/-/ready": "what it waits for",
     "/-/healthy": "alive",
+    "/-/log-level": "least level of what is logged",
     ...links,
   };
   const items = Object.entries(pages).map(([path, what]) => `<li><a href="${path}">${path}</a> ${what}</li>`);

@@ -5,17 +5,18 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { GuestWatcher, readCgroupMounts, removeGuardMark } from "@kvm-governor/linux";
-import { loadConfig, runService } from "@kvm-governor/service-kit";
+import { ConfigError, loadConfig, runService, type Logger } from "@kvm-governor/service-kit";
 import { actuatorSchema } from "./config.ts";
 import { Guardian } from "./guardian/guardian.ts";
 import { readOnlyReason } from "./permission.ts";
 
 const WATCH_INTERVAL_MS = 250;
 
-await runService("guardian", async ({ log, signal }) => {
-  const { stateDir, runDir, libvirtRunDir, guardSilenceMs } = loadConfig(actuatorSchema, {
-    env: process.env,
-  });
+await runService("guardian", async ({ log, signal, onReload }) => {
+  const config = loadConfig(actuatorSchema, { env: process.env });
+  const { stateDir, runDir, libvirtRunDir, guardSilenceMs } = config;
+  log.level = config.logLevel;
+  onReload(() => reloadLogLevel(log));
   const why = readOnlyReason(readCgroupMounts());
   if (why !== undefined) throw new Error(`it could restore nothing: ${why}`);
   const guests = () => {
@@ -34,3 +35,12 @@ await runService("guardian", async ({ log, signal }) => {
     removeGuardMark(runDir);
   }
 });
+
+function reloadLogLevel(log: Logger): void {
+  try {
+    log.level = loadConfig(actuatorSchema, { env: process.env }).logLevel;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error({ event: "reload-refused", err: error }, `${error.message}; log level ${log.level} stays`);
+  }
+}

@@ -42,6 +42,7 @@ import { adoptableUntil, end, openAudit, report } from "./start-and-end.ts";
 
 await runService("actuator", async ({ log, signal, onReload, traces }) => {
   let config = loadConfig(actuatorSchema, { env: process.env });
+  log.level = config.logLevel;
   const bootId = readBootId(KERNEL_ROOTS.procRoot);
   const mounts = readCgroupMounts();
   const why = config.dryRun ? "dryRun is set" : readOnlyReason(mounts);
@@ -186,12 +187,15 @@ function reload(
   log: Logger,
 ): ActuatorConfig {
   try {
-    const { limits, neverTouch, onDrift, onStop } = loadConfig(actuatorSchema, { env: process.env });
+    const { limits, neverTouch, onDrift, onStop, logLevel } = loadConfig(actuatorSchema, {
+      env: process.env,
+    });
     policy.read();
+    log.level = logLevel;
     metrics.reloaded(true);
     log.info(
       { event: "reloaded" },
-      "policy file, limits, neverTouch, onDrift and onStop read again; other keys need a restart",
+      "policy file, limits, neverTouch, onDrift, onStop and log level read again; other keys need a restart",
     );
     return { ...config, limits, neverTouch, onDrift, onStop };
   } catch (error) {

@@ -64,7 +64,8 @@ async function classifier(
     registry: new Registry(),
     readiness: new Readiness(),
     log: createLogger("classifier", "silent"),
-    routes: (app) => addApi(app, { store, views, facts, isPageAllowed: () => true }),
+    routes: (app) =>
+      addApi(app, { store, views, facts, hostIds: { of: () => undefined }, isPageAllowed: () => true }),
   });
   opened.push(pages);
   const { url } = pages;

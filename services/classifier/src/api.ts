@@ -5,6 +5,7 @@ import type { PagesOptions } from "@kvm-governor/service-kit";
 import { prometheusTargets } from "./discovery.ts";
 import type { Wanted } from "./facts/others.ts";
 import type { FleetFacts, HostHead, Remembered } from "./fleet-facts.ts";
+import type { HostIds } from "./host-ids.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { HostLists, Store, StoredHost } from "./store/store.ts";
 import { guestReport, lastHeardMs } from "./views.ts";
@@ -28,6 +29,7 @@ export interface ApiSources {
   views: Views;
   /** What all have. */
   facts: FleetFacts;
+  hostIds: Pick<HostIds, "of">;
   /** Whether a host may register a page at this host name or address. */
   isPageAllowed: (hostname: string) => boolean;
 }
@@ -49,7 +51,7 @@ export function addApi(app: App, sources: ApiSources): void {
     prometheusTargets(views.entries(), Date.now(), isPageAllowed),
   );
   get("/api/v1/hosts", () => hostsPage(sources));
-  get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, sources)));
+  get("/api/v1/hosts/:host", async ({ host }) => hostPage(await readHost(host, sources), sources.hostIds));
   get("/api/v1/hosts/:host/guests/:uuid", async ({ host, uuid }) => {
     const guest = parsed(guestUuid, uuid, "guest");
     return guestPage(await readHost(host, sources, { guest }), guest);
@@ -67,10 +69,13 @@ function parsed(schema: typeof hostId, text: string | undefined, what: string): 
   throw new ApiError(400, `${what} ${JSON.stringify(text)}: ${result.error.issues[0]?.message}`);
 }
 
-async function hostsPage({ store, views, facts }: ApiSources): Promise<object> {
+async function hostsPage({ store, views, facts, hostIds }: ApiSources): Promise<object> {
   const [stored, { value: heads, missing }] = await Promise.all([store.hosts(), facts.hosts()]);
   const ids = [...new Set([...stored, ...heads.keys()])].sort();
-  const hosts = ids.map(async (id) => hostSummary(id, await store.lists(id), views.get(id), heads.get(id)));
+  const hosts = ids.map(async (id) => ({
+    ...hostSummary(id, await store.lists(id), views.get(id), heads.get(id)),
+    idConflict: hostIds.of(id) ?? null,
+  }));
   return { hosts: await Promise.all(hosts), missing };
 }
 
@@ -121,10 +126,11 @@ function notFound(what: string, missing: readonly string[]): ApiError {
     : new ApiError(503, `${what}, as far as is known: ${missing.join("; ")}`);
 }
 
-function hostPage({ id, stored, lists, view, missing }: HostData): object {
+function hostPage({ id, stored, lists, view, missing }: HostData, ids: ApiSources["hostIds"]): object {
   const head = view && { lastHeardMs: lastHeardMs(view), generation: view.tick?.plan.generation ?? null };
   return {
     ...hostSummary(id, lists, view, head),
+    idConflict: ids.of(id) ?? null,
     lists,
     guests: Object.entries(stored.state?.guests ?? {}).map(([uuid, guest]) =>
       storedGuest(uuid, guest, stored.state),

@@ -21,6 +21,11 @@ export const configSchema = z.strictObject({
   listen: listenAddress.default("127.0.0.1:9472"),
   /** A classifier that is silent for this long, in milliseconds, is dead: the others take its hosts over. */
   silenceMs: z.int().min(200).max(60_000).default(1000),
+  /** A host of which nothing was heard for this long, in milliseconds, is gone: its lists and counts are removed. Default: a week. */
+  forgetHostMs: z
+    .int()
+    .min(3_600_000)
+    .default(7 * 86_400_000),
   ...streamShape,
   /** Where hosts' metrics pages may be for service discovery to list them: networks, addresses, patterns of host names; absent: anywhere. */
   discoveryNetworks: z.array(z.string()).optional(),

@@ -25,20 +25,27 @@ import type { ClassifierConfig } from "./config.ts";
 import { exposeRefusedPages } from "./discovery.ts";
 import { connectFacts } from "./facts/connect.ts";
 import { FleetFacts } from "./fleet-facts.ts";
+import { BusClock, Forgetting } from "./forgetting.ts";
 import { registerGuestMetrics } from "./guest-metrics.ts";
 import { History } from "./history.ts";
+import { exposeConflicts, HostIds } from "./host-ids.ts";
 import { createMetrics, exposeConsole } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
+import { Migrations } from "./migrations.ts";
 import { Refusals } from "./refusal.ts";
 import { OwnHosts } from "./own-hosts.ts";
 import { onApplied, onHost } from "./report-loops.ts";
 import { SampleLoop } from "./sample-loop.ts";
 import { SeriesStore } from "./series/series.ts";
 import { RedisConnection } from "./store/redis-connection.ts";
+import { RedisGuestPlaces } from "./store/redis-guest-places.ts";
 import { RedisStore } from "./store/redis-store.ts";
 import { Ticker } from "./ticker.ts";
 import { Topologies } from "./topologies.ts";
 import { Views } from "./views.ts";
+
+/** How often hosts that are gone are looked for. */
+const FORGET_EVERY_MS = 600_000;
 
 await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
@@ -83,6 +90,10 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const ownHosts = new OwnHosts();
   const topologies = new Topologies();
   const announcer = new Announcer(log, metrics);
+  const now = (): number => performance.now();
+  const hostIds = new HostIds(log, now);
+  exposeConflicts(registry, hostIds);
+  const places = new RedisGuestPlaces(redis.redis);
   const ticker = new Ticker({
     store,
     plans: bus.plans,
@@ -91,6 +102,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     metrics,
     log,
     tracing,
+    migrations: new Migrations({ places, store, metrics, log }),
     committed: (sample, plan, report, before) => {
       announcer.decided(sample, plan, report, before);
       // Of a host that went to another classifier while this was in work, that one speaks.
@@ -141,14 +153,13 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     },
     routes: (app) => {
       const facts = new FleetFacts({ views, history, others, now: Date.now });
-      addApi(app, { store, views, facts, isPageAllowed: config.isPageAllowed });
+      addApi(app, { store, views, facts, hostIds, isPageAllowed: config.isPageAllowed });
       const options = { source, streamsMax: config.consoleStreams, onError: onConsoleError };
       const console = addConsole(app, options);
       exposeConsole(registry, () => console.stats);
     },
   });
 
-  const now = (): number => performance.now();
   const refusals = new Refusals({ log, metrics, now, setAside: bus.setAside.bind(bus) });
   const loop = new SampleLoop({
     ticker,
@@ -159,8 +170,23 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     now,
     tracing,
     planTtlMs: () => settings().planTtlMs,
+    onDuplicateHost: (error) => hostIds.duplicate(error),
   });
-  const reports = { views, topologies, history, ticker, refusals, metrics, tracing };
+  const busClock = new BusClock();
+  const forgetting = new Forgetting({
+    store,
+    places,
+    forgetHostMs: config.forgetHostMs,
+    busNowMs: () => busClock.now(now()),
+    metrics,
+    log,
+    forgotten: (host) => {
+      ticker.forget((other) => other === host);
+      hostIds.forget(host);
+    },
+  });
+  const looks = setInterval(() => void forgetting.look(), FORGET_EVERY_MS);
+  const reports = { views, topologies, hostIds, history, ticker, refusals, metrics, tracing };
   // All classifiers share the samples and reports, and with them the hosts; what hosts there are, each knows by itself.
   const takeApplied = onApplied(reports);
   const shared = bus.share({
@@ -169,6 +195,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
     handlers: {
       sample: (message) => {
         ownHosts.heard(message);
+        busClock.heard(message.storedAtMs, now());
         return loop.offer(message);
       },
       applied: (message) => {
@@ -185,6 +212,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const announcements = bus.consume("host", LAST_OF_EACH_HOST, signal, onHost(reports));
 
   await untilAborted(signal);
+  clearInterval(looks);
   shared.pause();
   leave();
   await loop.stopped();

@@ -27,6 +27,14 @@ export function createMetrics(registry: Registry) {
       ["outcome"],
     ),
     moves: counter("kvmgov_guest_moves_total", "Guests moved to a list, by host and list", ["host", "to"]),
+    carriedOver: counter(
+      "kvmgov_guests_carried_over_total",
+      "Guests that came from another host and kept their list and crossing count",
+    ),
+    forgotten: counter(
+      "kvmgov_hosts_forgotten_total",
+      "Hosts removed from the store because nothing was heard of them for forgetHostMs",
+    ),
     conflicts: counter("kvmgov_commit_conflicts_total", "Ticks decided again because the store had changed"),
     corrupt: counter(
       "kvmgov_stored_state_corrupt_total",

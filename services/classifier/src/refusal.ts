@@ -14,10 +14,18 @@ import type { ClassifierMetrics } from "./metrics.ts";
 /**
  * `oversized`: more than a message may hold; `too-deep`: nested deeper than any contract; `newer-version`: of a later major version
  * of the contracts, this program must be upgraded; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
- * speaks for another host than its subject; `failed`: it could be read and not decided on (a defect of ours).
+ * speaks for another host than its subject; `failed`: it could be read and not decided on (a defect of ours);
+ * `duplicate-host`: another machine with this host's id is governed already.
  */
 export type RefusalReason =
-  "oversized" | "too-deep" | "newer-version" | "not-json" | "invalid" | "wrong-host" | "failed";
+  | "oversized"
+  | "too-deep"
+  | "newer-version"
+  | "not-json"
+  | "invalid"
+  | "wrong-host"
+  | "duplicate-host"
+  | "failed";
 
 /** A message was refused. The message names kind, subject and field. */
 export class MessageRefusedError extends Error {

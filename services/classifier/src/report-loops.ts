@@ -4,6 +4,7 @@ import type { Applied } from "@kvm-governor/policy";
 import { NO_SPAN, processSpan, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { BusMessage, Span, Tracing } from "@kvm-governor/service-kit";
 import type { History } from "./history.ts";
+import type { HostIds } from "./host-ids.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readMessage } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
@@ -14,6 +15,7 @@ import type { Views } from "./views.ts";
 export interface ReportLoopOptions {
   views: Views;
   topologies: Topologies;
+  hostIds: Pick<HostIds, "announced">;
   history: Pick<History, "applied">;
   ticker: Pick<Ticker, "seenApplied">;
   refusals: Refusals;
@@ -50,10 +52,17 @@ export function onApplied({
 }
 
 /** Handler of announcements: which hosts there are, how their CPUs lie, and where their metrics pages are. */
-export function onHost({ views, topologies, refusals }: ReportLoopOptions): (message: BusMessage) => void {
+export function onHost({
+  views,
+  topologies,
+  hostIds,
+  refusals,
+}: ReportLoopOptions): (message: BusMessage) => void {
   return (message) =>
     orRefuse(refusals, "host", { message, span: NO_SPAN }, () => {
       const host = readMessage(hostSchema, "host", message);
+      // What a machine says that is refused is not what the host is.
+      if (!hostIds.announced(host, message.storedAtMs)) return;
       views.announced(host);
       topologies.announced(host);
     });

@@ -17,6 +17,7 @@ function openLoop(tick: (sample: Sample) => Promise<"decided" | "repeated">) {
   const metrics = createMetrics(new Registry());
   const stop = new AbortController();
   const loop = new SampleLoop({
+    onDuplicateHost: () => undefined,
     ticker: { tick },
     refusals: new Refusals({ log, metrics, now: () => 0, setAside: () => undefined }),
     metrics,

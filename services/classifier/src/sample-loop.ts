@@ -8,6 +8,7 @@ import { processSpan, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { BusMessage, Logger, Span, Tracing } from "@kvm-governor/service-kit";
 import { HostLane } from "./host-lane.ts";
 import type { QueuedSample } from "./host-lane.ts";
+import { DuplicateHostError } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readMessage } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
@@ -30,6 +31,8 @@ export interface SampleLoopOptions {
   log: Logger;
   planTtlMs: () => number;
   signal: AbortSignal;
+  /** A sample came from another machine with the id of a host; it is refused. */
+  onDuplicateHost: (error: DuplicateHostError) => void;
   /** Monotonic clock, milliseconds. */
   now: () => number;
   /** By default off. */
@@ -128,7 +131,7 @@ export class SampleLoop {
     const { ticker, metrics, signal } = this.#options;
     for (let attempt = 0; ; attempt++) {
       try {
-        const outcome = await ticker.tick(queued.sample);
+        const outcome = await ticker.tick(queued.sample, queued.message.storedAtMs);
         span.set({ "kvmgov.outcome": outcome });
         metrics.decisions.inc({ outcome });
         metrics.tickSeconds.observe((this.#options.now() - queued.arrivedMs) / 1000);
@@ -161,6 +164,12 @@ export class SampleLoop {
       if (attempt === 0) span.event("retry", { "kvmgov.waiting_for": waitingFor });
       if (attempt === 0) log.debug({ host: sample.host, waitingFor, err: error }, error.message);
       return true;
+    }
+    if (error instanceof DuplicateHostError) {
+      this.#options.onDuplicateHost(error);
+      const refusal = new MessageRefusedError("duplicate-host", error.message, { cause: error });
+      refusals.refuse("sample", message, refusal, span);
+      return false;
     }
     const cause = error as Error;
     refusals.refuse("sample", message, new MessageRefusedError("failed", cause.message, { cause }), span);

@@ -4,14 +4,15 @@ import type { Plan, Sample } from "@kvm-governor/policy";
 import { PlanConflictError, createLogger } from "@kvm-governor/service-kit";
 import type { PlanEntry } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
+import { DuplicateHostError } from "./identity.ts";
 import { createMetrics } from "./metrics.ts";
 import { MemoryStore } from "./store/memory-store.ts";
 import { CorruptStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
-import { BOOT, guestSample, hostOf, sampleOf, uuidOf } from "./testing/samples.ts";
+import { BOOT, OTHER_BOOT, guestSample, hostOf, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Topologies } from "./topologies.ts";
 import { PlansUnavailableError, Ticker } from "./ticker.ts";
-import type { PlanStore } from "./ticker.ts";
+import type { PlanStore, TickStore } from "./ticker.ts";
 
 const guest = uuidOf(1);
 const busy = (tick: number): Sample => sampleOf("h", tick, [guestSample(1, { run: 1 })]);
@@ -42,7 +43,7 @@ class MemoryPlans implements PlanStore {
   }
 }
 
-function openTicker(store: Store, plans: PlanStore, topologies = new Topologies()) {
+function openTicker(store: TickStore, plans: PlanStore, topologies = new Topologies()) {
   const metrics = createMetrics(new Registry());
   const settings = presetSettings("default", { beta: 3 });
   const ticker = new Ticker({
@@ -120,15 +121,13 @@ describe("Ticker", () => {
   it("rebuilds what is corrupt in the store from the plan, and counts it", async () => {
     const [store, plans] = [new MemoryStore(), new MemoryPlans()];
     await openTicker(store, plans).ticker.tick(busy(1));
-    const corrupt: Store = {
+    const corrupt: TickStore = {
       read: async (host) => ({
         ...(await store.read(host)),
         state: undefined,
         problem: new CorruptStateError(host, "x"),
       }),
       commit: (...args) => store.commit(...args),
-      lists: (host) => store.lists(host),
-      hosts: () => store.hosts(),
     };
     const { ticker, metrics } = openTicker(corrupt, plans);
     await ticker.tick(busy(2));
@@ -139,7 +138,7 @@ describe("Ticker", () => {
   it("reads again after a commit that failed: what is remembered may be what made it fail", async () => {
     const [store, plans] = [new MemoryStore(), new MemoryPlans()];
     let broken = false;
-    const breaking: Store = {
+    const breaking: TickStore = {
       read: async (host) => {
         broken = false;
         return store.read(host);
@@ -148,8 +147,6 @@ describe("Ticker", () => {
         if (broken) throw new StoreUnavailableError("WRONGTYPE");
         return store.commit(...args);
       },
-      lists: (host) => store.lists(host),
-      hosts: () => store.hosts(),
     };
     const { ticker } = openTicker(breaking, plans);
     await ticker.tick(busy(1));
@@ -220,5 +217,68 @@ describe("Ticker", () => {
       [5, 6, 7],
       [1, 2, 3],
     ]);
+  });
+
+  describe("between two boots of a host", () => {
+    const HEARD_MS = 1_900_000_000_000;
+    const HOUR_MS = 3_600_000;
+    const booted = (tick: number, wallTimeMs: number, uptimeMs: number): Sample => ({
+      ...busy(tick),
+      bootId: OTHER_BOOT,
+      wallTimeMs,
+      sequence: uptimeMs * 1000,
+    });
+
+    it("goes on at once where the host's wall clock was set back by an hour, or forward", async () => {
+      for (const skewMs of [-HOUR_MS, HOUR_MS]) {
+        const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+        const { ticker } = openTicker(store, plans);
+        for (const tick of [1, 2]) await ticker.tick(busy(tick), HEARD_MS + tick * 1000);
+        const { wallTimeMs } = busy(2);
+        const first = booted(3, wallTimeMs + 30_000 + skewMs, 20_000);
+        expect(await ticker.tick(first, HEARD_MS + 32_000)).toBe("decided");
+        expect(await countOf(store)).toBe(3);
+        expect(plans.plan).toMatchObject({ bootId: OTHER_BOOT, sequence: 20_000_000 });
+      }
+    });
+
+    it("counts by the host's own monotonic clock, whatever its wall clock says", async () => {
+      const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+      const { ticker } = openTicker(store, plans);
+      const wallTimes = [0, HOUR_MS, -HOUR_MS, 0, 5 * HOUR_MS];
+      for (const [at, skewMs] of wallTimes.entries()) {
+        const sample = busy(at + 1);
+        sample.wallTimeMs += skewMs;
+        expect(await ticker.tick(sample, HEARD_MS + at * 1000)).toBe("decided");
+      }
+      // Beta is 3: the fourth moved it, the fifth does not count in its new list.
+      expect(await store.lists("h")).toEqual({ service: [], scientific: [guest] });
+      const { sequence, expiresAtUs } = plans.plan ?? { sequence: 0, expiresAtUs: 0 };
+      expect(expiresAtUs - sequence).toBe(10_000_000);
+    });
+
+    it("does not go back to a sample from before the boot that comes late", async () => {
+      const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+      const { ticker } = openTicker(store, plans);
+      await ticker.tick(busy(1), HEARD_MS);
+      await ticker.tick(booted(2, busy(1).wallTimeMs + 30_000, 20_000), HEARD_MS + 30_000);
+      const late = { ...busy(2), wallTimeMs: busy(2).wallTimeMs + HOUR_MS };
+      expect(await ticker.tick(late, HEARD_MS + 1000)).toBe("repeated");
+      expect(plans.plan?.bootId).toBe(OTHER_BOOT);
+    });
+
+    it("refuses another machine with the host's id, for as long as the host is heard", async () => {
+      const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+      const { ticker } = openTicker(store, plans);
+      await ticker.tick(busy(1), HEARD_MS);
+      const other = (tick: number): Sample => booted(tick, busy(tick).wallTimeMs, HOUR_MS + tick * 1000);
+      await expect(ticker.tick(other(2), HEARD_MS + 1000)).rejects.toThrow(DuplicateHostError);
+      expect(await ticker.tick(busy(3), HEARD_MS + 2000)).toBe("decided");
+      // Another classifier, which knows no more than the store, says the same.
+      const heir = openTicker(store, plans).ticker;
+      await expect(heir.tick(other(4), HEARD_MS + 3000)).rejects.toThrow(/used by two machines/);
+      expect(await countOf(store)).toBe(2);
+      expect(await heir.tick(other(70), HEARD_MS + 63_000)).toBe("decided");
+    });
   });
 });

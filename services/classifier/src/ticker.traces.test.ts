@@ -83,6 +83,7 @@ it("shows what became of each message: worked off, tried again, refused, expired
       isAway ? Promise.reject(new StoreUnavailableError("away")) : Promise.resolve("decided" as const),
   };
   const loop = new SampleLoop({
+    onDuplicateHost: () => undefined,
     ticker,
     refusals: new Refusals({ log, metrics, now: () => 0, setAside: () => undefined }),
     metrics,

@@ -15,7 +15,9 @@ import type {
 } from "@kvm-governor/policy";
 import { PlanConflictError, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { Logger, PlanEntry, Tracing } from "@kvm-governor/service-kit";
+import { DuplicateHostError, stateBefore } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
+import type { Arrivals, Migrations } from "./migrations.ts";
 import { aboveGeneration, isNewer, newestState } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
 import { SharedReasons } from "./shared-reasons.ts";
@@ -34,8 +36,11 @@ export class PlansUnavailableError extends Error {
   override readonly name = "PlansUnavailableError";
 }
 
+/** What a tick needs of the store. */
+export type TickStore = Pick<Store, "read" | "commit">;
+
 export interface TickerOptions {
-  store: Store;
+  store: TickStore;
   plans: PlanStore;
   settings: () => Settings;
   /** How the CPUs of the sample's host lie; undefined: not known (yet). */
@@ -44,14 +49,25 @@ export interface TickerOptions {
   log: Logger;
   /** A tick was committed. `before` is the plan that it follows. */
   committed: (sample: Sample, plan: Plan, report: Report, before: Plan | undefined) => void;
+  /** Absent: guests that come from another host begin anew. */
+  migrations?: Pick<Migrations, "arrivals" | "departures" | "committed">;
   /** By default off. */
   tracing?: Tracing;
+}
+
+/** One sample on its way. */
+interface Tick {
+  sample: Sample;
+  /** When the bus took it, by its clock, in milliseconds; undefined: not known. */
+  heardAtMs: number | undefined;
 }
 
 /** What the next decision on a host starts from. */
 interface Base {
   stored: StoredHost;
   previous: HostState | undefined;
+  /** When the bus took the sample of `previous`, by its clock; undefined: not known. */
+  heardAtMs: number | undefined;
   /** The plan that is published, and its revision; 0 and undefined where there is none. */
   revision: number;
   published: HistoryPoint | undefined;
@@ -75,12 +91,15 @@ export class Ticker {
 
   /**
    * Works off one sample. When it returns, the decision is in the store and its plan is published.
+   * @param heardAtMs when the bus took it, by the bus's clock, in milliseconds; tells hosts that booted from others with their id
    * @throws {StoreUnavailableError | PlansUnavailableError} try again: nothing is decided twice
+   * @throws {DuplicateHostError} it comes from another machine with the same id
    */
-  async tick(sample: Sample): Promise<"decided" | "repeated"> {
+  async tick(sample: Sample, heardAtMs?: number): Promise<"decided" | "repeated"> {
     try {
-      return await this.#tick(sample);
+      return await this.#tick({ sample, heardAtMs });
     } catch (error) {
+      if (error instanceof DuplicateHostError) throw error;
       // What is remembered may not be what is stored any more.
       this.#bases.delete(sample.host);
       throw error;
@@ -100,27 +119,33 @@ export class Ticker {
     for (const host of this.#applied.keys()) if (isGone(host)) this.#applied.delete(host);
   }
 
-  async #tick(sample: Sample): Promise<"decided" | "repeated"> {
-    const { metrics } = this.#options;
+  async #tick(tick: Tick): Promise<"decided" | "repeated"> {
+    const { metrics, migrations } = this.#options;
+    const { sample, heardAtMs } = tick;
     const { host } = sample;
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
       const base = this.#bases.get(host) ?? (await this.#load(host));
-      const decision = this.#decide(sample, base);
+      const before = stateBefore(base, sample, heardAtMs);
+      if (before === "late") return "repeated";
+      const arrivals = isRepeated(before, sample) ? undefined : await this.#arrivals(tick, base);
+      const decision = this.#decide(sample, before, arrivals);
       if (decision.kind === "repeated") {
         if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
         return "repeated";
       }
       // Once for both: it is the largest part of a tick's work beside reading the sample.
       const text = JSON.stringify(decision.plan);
-      const result = await this.#commit(host, base.stored, decision.next, text);
+      await migrations?.departures(host, base.previous, decision.next);
+      const result = await this.#commit(tick, base.stored, decision.next, text);
       if (result.kind === "conflict") {
         metrics.conflicts.inc();
         this.#bases.delete(host);
         continue;
       }
-      const next: Base = { ...base, stored: result.stored, previous: decision.next };
+      const next: Base = { ...base, stored: result.stored, previous: decision.next, heardAtMs };
       this.#bases.set(host, next);
       this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
+      if (arrivals !== undefined) migrations?.committed(host, arrivals);
       await this.#publish(host, next, decision.plan, text);
       return "decided";
     }
@@ -131,11 +156,17 @@ export class Ticker {
     return this.#options.tracing ?? TRACING_OFF;
   }
 
-  #decide(sample: Sample, base: Base): Decision {
+  #arrivals({ sample, heardAtMs }: Tick, { stored, previous }: Base): Promise<Arrivals> | undefined {
+    // Where nobody wrote down when the host was heard, nobody wrote down where its guests are.
+    const isUnplaced = stored.heardAtMs === undefined;
+    return this.#options.migrations?.arrivals(previous, { sample, heardAtMs, isUnplaced });
+  }
+
+  #decide(sample: Sample, before: HostState | undefined, arrivals: Arrivals | undefined): Decision {
     const { settings, topologyOf } = this.#options;
     return this.#tracing.span({ name: "decide" }, (span) => {
-      const previous = aboveGeneration(base.previous, this.#applied.get(sample.host));
-      const decision = decide(previous, sample, settings(), topologyOf(sample));
+      const previous = aboveGeneration(withoutArrived(before, arrivals), this.#applied.get(sample.host));
+      const decision = decide(previous, sample, settings(), topologyOf(sample), arrivals);
       const isDecided = decision.kind === "decided";
       if (isDecided) this.#reasons.share(decision.plan, previous?.plan);
       span.set({
@@ -148,14 +179,22 @@ export class Ticker {
   }
 
   /** A conflict is no failure: somebody else was first, and the tick decides again. */
-  #commit(host: string, base: StoredHost, next: HostState, text: string): Promise<CommitResult> {
+  #commit(
+    { sample, heardAtMs }: Tick,
+    base: StoredHost,
+    next: HostState,
+    text: string,
+  ): Promise<CommitResult> {
     const attributes = {
       ...STORE_CALL,
       "db.operation.name": "EVALSHA",
       "db.stored_procedure.name": "commitTick",
     };
     return this.#tracing.span({ name: "commit state", kind: "client", attributes }, async (span) => {
-      const result = await this.#options.store.commit(host, base, next, text);
+      const result = await this.#options.store.commit(sample.host, base, next, {
+        planText: text,
+        heardAtMs,
+      });
       span.set({ "kvmgov.commit": result.kind });
       return result;
     });
@@ -180,9 +219,12 @@ export class Ticker {
         `${stored.problem.message}; rebuilt from ${from}`,
       );
     }
+    const previous = newestState(stored.state, plan);
     const base: Base = {
       stored,
-      previous: newestState(stored.state, plan),
+      previous,
+      // A state that was rebuilt from a plan is another one than was stored with this time.
+      heardAtMs: previous === stored.state ? stored.heardAtMs : undefined,
       revision: entry?.revision ?? 0,
       published: plan,
     };
@@ -239,6 +281,21 @@ export class Ticker {
       throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
     }
   }
+}
+
+/** It may show guests that have left since: what it says of them must not be written down. */
+function isRepeated(before: HostState | undefined, sample: Sample): boolean {
+  return before?.bootId === sample.bootId && sample.sequence <= before.sequence;
+}
+
+/** A guest that was new here lately begins again with what is known of it from elsewhere. */
+function withoutArrived(
+  before: HostState | undefined,
+  arrivals: Arrivals | undefined,
+): HostState | undefined {
+  if (before === undefined || arrivals === undefined || arrivals.size === 0) return before;
+  const guests = Object.fromEntries(Object.entries(before.guests).filter(([uuid]) => !arrivals.has(uuid)));
+  return { ...before, guests };
 }
 
 function movedIn({ guests }: Report): number {

@@ -13,13 +13,16 @@ export interface HostFacts {
   metricsUrls: Readonly<Record<string, string>>;
 }
 
-export function hostMessage(facts: HostFacts, topology: readonly CpuTopology[], wallTimeMs: number): Host {
+/** When the message is made. */
+export type HostTime = Pick<Host, "wallTimeMs" | "bootTimeUs">;
+
+export function hostMessage(facts: HostFacts, topology: readonly CpuTopology[], now: HostTime): Host {
   return {
     schema: CONTRACT_VERSION,
     host: facts.host,
     name: hostname(),
     bootId: facts.bootId,
-    wallTimeMs,
+    ...now,
     kernel: readKernelRelease(facts.procRoot),
     cgroupVersion: cgroupVersionOf(facts.mounts),
     topology: [...topology],

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { bootTimeUs, DirectoryWatch } from "@kvm-governor/linux";
 import { inboxPrefixOf } from "@kvm-governor/policy";
 import {
+  ConfigError,
   connectBus,
   exposeBuildInfo,
   exposeTraces,
@@ -61,7 +62,10 @@ await runService("collector", async ({ log, signal, onReload, traces }) => {
   exposeBuildInfo(registry, manifest);
   exposeTraces(registry, traces);
   const { tracing } = traces;
-  onReload(() => reload(declarations, metrics, log));
+  onReload(() => {
+    reload(declarations, metrics, log);
+    reloadLogLevel(log);
+  });
   metrics.policyFileOk.set(1);
 
   const bus = connectBus({
@@ -131,6 +135,15 @@ function reload(declarations: Declarations, metrics: OwnMetrics, log: Logger): v
   else log.error({ event: "policy-refused", err: error }, `${error.message}; the old rules stay in force`);
 }
 
+function reloadLogLevel(log: Logger): void {
+  try {
+    log.level = readConfig(process.env).logLevel;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    log.error({ event: "reload-refused", err: error }, `${error.message}; log level ${log.level} stays`);
+  }
+}
+
 function startPublisher(
   bus: Bus,
   config: CollectorConfig,
@@ -178,7 +191,10 @@ function startAnnouncer(
     bus,
     describe: () => {
       const { topology } = measuring.topology.read();
-      return hostMessage({ ...facts, metricsUrls: pages.read() }, topology, Date.now());
+      return hostMessage({ ...facts, metricsUrls: pages.read() }, topology, {
+        wallTimeMs: Date.now(),
+        bootTimeUs: bootTimeUs(),
+      });
     },
     heartbeatMs: HEARTBEAT_MS,
     nowMs,

@@ -30,6 +30,8 @@ export interface HostSummary {
   generation: number | null;
   guestCounts: { service: number; scientific: number };
   metrics: Record<string, string>;
+  /** Two machines use its id. Absent: the classifier is of a version that does not say. */
+  idConflict?: { names: string[]; kept?: string; refused?: string } | null;
 }
 
 export interface StoredGuest {

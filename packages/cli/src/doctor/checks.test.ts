@@ -13,7 +13,7 @@ import {
   rootCheck,
 } from "./kernel-checks.ts";
 import { natsChecks, natsFindings } from "./nats-checks.ts";
-import { redisChecks, redisFindings } from "./server-checks.ts";
+import { hostConflicts, redisChecks, redisFindings } from "./server-checks.ts";
 
 const REDIS = { host: "h", port: 6379, tls: false };
 const failing = (code: string) => (): never => {
@@ -26,6 +26,20 @@ const mount = (readOnly: boolean, controllers: string[]) =>
       { version: 2 as const, mountPoint: "/sys/fs/cgroup", root: "/", controllers, readOnly },
     ]),
   );
+
+describe("ids of the fleet's hosts", () => {
+  it("are named where two machines use one, with the names of both", () => {
+    const conflict = { names: ["node-7", "node-7-copy"], kept: "a", refused: "b" };
+    const hosts = [{ id: "h1", idConflict: conflict }, { id: "h2", idConflict: null }, { id: "h3" }];
+    expect(hostConflicts(hosts)).toMatchObject([
+      {
+        status: "fail",
+        reason: "h1 is used by two machines (node-7, node-7-copy): one of them is refused",
+        remedy: expect.stringContaining("/etc/machine-id"),
+      },
+    ]);
+  });
+});
 
 describe("the host's id", () => {
   it("is the configured one, else the machine's, else one to be set", () => {

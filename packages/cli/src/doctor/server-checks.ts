@@ -1,5 +1,6 @@
 /** The servers: those that are configured, or what is needed to start our own. */
 import { missingPackages, toolboxRoot, whyNoTools } from "../../../../scripts/lib/toolbox.js";
+import type { HostSummary } from "../api/answers.ts";
 import { Classifier } from "../api/client.ts";
 import { addressOf, reasonOf, where, withoutPassword } from "./address.ts";
 import { ask } from "./ask-server.ts";
@@ -12,7 +13,7 @@ const CLOCKS_APART_MS_MAX = 2000;
 
 export async function serverChecks(env: Environment, classifierUrl: string): Promise<Check[]> {
   const checks = [...(await natsChecks(env)), ...(await redisChecks(env))];
-  return [...checks, toolboxCheck(env), await classifierCheck(classifierUrl)];
+  return [...checks, toolboxCheck(env), ...(await classifierChecks(classifierUrl))];
 }
 
 export async function redisChecks(env: Environment): Promise<Check[]> {
@@ -109,11 +110,24 @@ function toolboxCheck(env: Environment): Check {
   );
 }
 
-async function classifierCheck(url: string): Promise<Check> {
+async function classifierChecks(url: string): Promise<Check[]> {
   try {
     const hosts = await new Classifier(url).hosts();
-    return ok("classifier", `${url} answers, it knows ${hosts.length} host${hosts.length === 1 ? "" : "s"}`);
+    const known = `${url} answers, it knows ${hosts.length} host${hosts.length === 1 ? "" : "s"}`;
+    return [ok("classifier", known), ...hostConflicts(hosts)];
   } catch (error) {
-    return warn("classifier", (error as Error).message, "npm start, or name its address by --url");
+    return [warn("classifier", (error as Error).message, "npm start, or name its address by --url")];
   }
+}
+
+/** One finding for each host id that two machines use. */
+export function hostConflicts(hosts: readonly Pick<HostSummary, "id" | "idConflict">[]): Check[] {
+  return hosts.flatMap(({ id, idConflict }) => {
+    if (idConflict === null || idConflict === undefined) return [];
+    const names = idConflict.names.length === 0 ? "" : ` (${idConflict.names.join(", ")})`;
+    const what = `${id} is used by two machines${names}: one of them is refused`;
+    return [
+      fail("host ids", what, "give the copy an /etc/machine-id of its own, or set hostId (KVMGOV_HOST_ID)"),
+    ];
+  });
 }

@@ -29,7 +29,7 @@ describe("narrate", () => {
 
   it("tells what people want to know, with clock and service", () => {
     expect(narrate({ ...event, event: "guest-moved" })).toMatch(
-      /^\d\d:\d\d:05 {3}classifier web: LIST_se to LIST_sc$/,
+      /^03:04:05Z {3}classifier web: LIST_se to LIST_sc$/,
     );
   });
 
@@ -41,6 +41,12 @@ describe("narrate", () => {
   it("never leaves out what is wrong", () => {
     expect(narrate({ ...event, level: "error" })).toContain(" ! ");
     expect(narrate({ ...event, level: "warn", event: "unheard-of" })).toContain(" ! ");
+  });
+
+  it("does not end over a line whose time is none", () => {
+    expect(narrate({ ...event, time: "then", level: "warn" })).toBe(
+      "--:--:--Z ! classifier web: LIST_se to LIST_sc",
+    );
   });
 
   it("does not let a guest's name steer the terminal", () => {

@@ -26,6 +26,8 @@ const told = new Set([
   "restored",
   "dead-mans-switch",
   "plan-refused",
+  "guest-carried-over",
+  "host-renamed",
   "would-write",
   "taking-back",
   "reloaded",
@@ -54,7 +56,8 @@ export function narrate(event: LogEvent): string | undefined {
   const isTold = event.event !== undefined && told.has(event.event);
   const isWrong = event.level === "warn" || event.level === "error" || event.level === "fatal";
   if (!isTold && !isWrong) return undefined;
-  const clock = new Date(event.time).toTimeString().slice(0, 8);
+  const at = new Date(event.time);
+  const clock = Number.isNaN(at.getTime()) ? "--:--:--Z" : `${at.toISOString().slice(11, 19)}Z`;
   const mark = isWrong ? "!" : " ";
   return `${clock} ${mark} ${event.service.padEnd(10)} ${visible(event.msg)}`;
 }

@@ -19,10 +19,7 @@ export function lengthOf(ms: number): string {
   return `${Math.round(seconds / 86_400)} d`;
 }
 
-/** Local date and time to the second. */
+/** Date and time to the second, in UTC whatever the zone of the machine: hosts of a fleet are in many. */
 export function timeOf(ms: number): string {
-  const at = new Date(ms);
-  const two = (value: number): string => String(value).padStart(2, "0");
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+  return `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")}Z`;
 }

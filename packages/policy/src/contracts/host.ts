@@ -1,6 +1,6 @@
 /** host: what a host is. Published on `kvmgov.v1.host.<host>` at start, on change, and as a heartbeat. */
 import { z } from "zod";
-import { bootId, cpuNumber, hostId, schemaVersion } from "./fields.ts";
+import { bootId, bootTimeUs, cpuNumber, hostId, schemaVersion } from "./fields.ts";
 
 export const cpuTopologySchema = z.object({
   cpu: cpuNumber,
@@ -22,6 +22,8 @@ export const hostSchema = z.object({
   name: z.string().min(1).max(253),
   bootId,
   wallTimeMs: z.int().min(0),
+  /** CLOCK_BOOTTIME when this was made; absent: a version before 0.2. Tells a host that booted from another machine with its id. */
+  bootTimeUs: bootTimeUs.optional(),
   kernel: z.string().max(256),
   cgroupVersion: z.union([z.literal(0), z.literal(1), z.literal(2)]),
   /** Online CPUs. */

@@ -8,6 +8,7 @@ import type { GuestPlan, Plan } from "../contracts/plan.ts";
 import type { GuestSample, Sample } from "../contracts/sample.ts";
 import { CONTRACT_VERSION } from "../contracts/fields.ts";
 import type { Settings } from "../settings.ts";
+import type { ArrivedGuest } from "../carried.ts";
 import type { GuestState, HostState } from "../state.ts";
 import type { Topology } from "../topology.ts";
 import { allocate, steadyCores } from "./allocate.ts";
@@ -33,19 +34,23 @@ export type Decision =
   /** The sample is not newer than what was decided on: nothing changes, the last plan still stands. */
   | { kind: "repeated"; plan: Plan | undefined };
 
+const NOBODY: ReadonlyMap<string, ArrivedGuest> = new Map();
+
 /**
  * @param topology of the host, from its newest `host` message; absent: not known yet, all CPUs are alike. Who has CPUs
  *   alone keeps them then, so plans do not change back and forth where it comes late or is not known everywhere
+ * @param arrived what is known, from the hosts that they came from, of guests that are new on this one
  */
 export function decide(
   previous: HostState | undefined,
   sample: Sample,
   settings: Settings,
   topology?: Topology,
+  arrived: ReadonlyMap<string, ArrivedGuest> = NOBODY,
 ): Decision {
   if (previous !== undefined && !isNewer(sample, previous)) return { kind: "repeated", plan: previous.plan };
   const plansBefore = new Map(previous?.plan?.guests.map((plan) => [plan.uuid, plan]));
-  const sorted = sortGuests(sample, previous, plansBefore, settings);
+  const sorted = sortGuests(sample, { state: previous, plans: plansBefore, arrived }, settings);
   const { managed } = sorted;
   const kept = keptGuests(sample, previous, plansBefore);
   const unmanagedCores = unmanagedUse(sample, sorted);

@@ -1,6 +1,7 @@
 /** Reasons in words. The first reason of a guest's plan says why it is in its list; the others how it is held. */
 import type { GuestPlan, Reason } from "../contracts/plan.ts";
 import { downThreshold } from "../settings.ts";
+import type { ArrivedGuest } from "../carried.ts";
 import type { Settings } from "../settings.ts";
 import { declaredDelay, delayReasons, delayWhy } from "./delay-reasons.ts";
 import { rungAt } from "./delay-ladder.ts";
@@ -21,11 +22,11 @@ const listName = { service: "LIST_se", scientific: "LIST_sc" } as const;
 
 /** Why a guest is in its list, as far as this period decided it; undefined: nothing new. */
 export function classReason(guest: Managed, settings: Settings): Reason | undefined {
-  const { classified, isNew, redeclared, fromOtherBoot } = guest;
+  const { classified, isNew, arrived, redeclared, fromOtherBoot } = guest;
   const { declared } = guest.sample;
   const list = listName[classified.class];
   if (declared.class === "service" || declared.class === "scientific") {
-    if (!isNew && !redeclared && classified.movedFrom === undefined) return undefined;
+    if (!isNew && !arrived && !redeclared && classified.movedFrom === undefined) return undefined;
     return {
       code: "declared",
       text: `${list}: declared ${declared.class} by ${declared.source ?? "its definition"}`,
@@ -33,8 +34,18 @@ export function classReason(guest: Managed, settings: Settings): Reason | undefi
   }
   if (classified.movedFrom !== undefined) return moveReason(guest, settings);
   if (redeclared) return { code: "undeclared", text: `${list}: no longer declared, counted from now on` };
+  if (arrived !== undefined) return arrivedReason(arrived, list);
   if (isNew) return { code: "new", text: `${list}: every guest begins there` };
   return fromOtherBoot ? { code: "known", text: `${list}: was in it before the host booted` } : undefined;
+}
+
+const ARRIVED = / \(known from host [A-Za-z0-9_-]+\)$/;
+
+/** The code stays: it tells whether the guest's counts moved it, and so whether it cools down. */
+function arrivedReason({ reason, from }: ArrivedGuest, list: string): Reason {
+  const { code, text } = reason ?? { code: "known", text: `${list}: was in it before` };
+  const known = ` (known from host ${from})`;
+  return { code, text: `${text.replace(ARRIVED, "").slice(0, 1024 - known.length)}${known}` };
 }
 
 function moveReason({ classified, use }: Managed, settings: Settings): Reason {
@@ -59,9 +70,13 @@ function belowText(settings: Settings): string {
   return `${threshold === settings.alpha ? "alpha" : "alphaDown"} ${threshold}`;
 }
 
-/** Whether a guest is in its list because its counts moved it there. */
-export function movedByCounts(plan: GuestPlan | undefined): boolean {
-  const code = plan?.reasons[0]?.code;
+/**
+ * Whether a guest is in its list because its counts moved it there. Who was never moved (new, declared, known from before a
+ * boot) is free to be; where its plan was lost there is no cool-down.
+ * @param first reason of its plan, which says why it is in its list
+ */
+export function movedByCounts(first: Reason | undefined): boolean {
+  const code = first?.code;
   return code === MOVED.scientific || code === MOVED.service;
 }
 

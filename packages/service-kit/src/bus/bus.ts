@@ -44,6 +44,8 @@ export interface BusMessage {
   data: Uint8Array;
   /** Sequence in the stream. */
   streamSequence: number;
+  /** When the stream took it, by the clock of NATS, in milliseconds. */
+  storedAtMs: number;
   redelivered: boolean;
   /** W3C traceparent as its sender put it, unchecked; undefined where there is none. */
   traceparent?: string | undefined;
@@ -58,6 +60,7 @@ const RETRY_MS = 500;
 const PUBLISH_TIMEOUT_MS = 2000;
 const BACKLOG_EVERY_MS = 10_000;
 const PREFETCH = 256;
+const NANOS_A_MS = 1_000_000n;
 
 /**
  * Takes one message. Must not throw. The next one is handed over at once, or when the promise that it returns is
@@ -275,6 +278,7 @@ function asBusMessage(message: JsMsg): BusMessage {
     host: hostOfSubject(message.subject) ?? "",
     data: message.data,
     streamSequence: message.seq,
+    storedAtMs: Number(message.timestampNanos / NANOS_A_MS),
     redelivered: message.redelivered,
     traceparent: message.headers?.get(TRACEPARENT_HEADER) || undefined,
     ack: () => message.ack(),

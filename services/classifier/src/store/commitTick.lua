@@ -12,8 +12,8 @@ ARGV[1]            token that must be in the store: "<version>:<sequence>" of th
 ARGV[2]            "reset": delete everything named in KEYS first, whatever its type; "" otherwise
 ARGV[3]            C, the number of changed guests
 ARGV[4]            N, the number of guests that were only counted
-ARGV[5 .. 11]      version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none, "=" for the one that is
-                   stored), expiresAtUs of the plan ("" for none)
+ARGV[5 .. 12]      version, bootId, sequence, wallTimeMs, generation, plan (JSON, "" for none, "=" for the one that is
+                   stored), expiresAtUs of the plan ("" for none), heardAtMs ("" for not known)
 then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage,
                    delay (JSON, "" for none)
 then per counted   count, usage, delay
@@ -24,7 +24,7 @@ Returns            1 committed, 0 the token did not match, 2 committed, and a ha
 The tick is written last: a script that fails half-way leaves the old token, and the same commit can be repeated.
 ]]
 local TICK_ARGS = 5
-local GUEST_ARGS = 12
+local GUEST_ARGS = 13
 local ARGS_PER_GUEST = 9
 local ARGS_PER_COUNTED = 3
 
@@ -84,7 +84,7 @@ end
 
 redis.call("HSET", KEYS[1], "version", ARGV[TICK_ARGS], "bootId", ARGV[TICK_ARGS + 1],
   "sequence", ARGV[TICK_ARGS + 2], "wallTimeMs", ARGV[TICK_ARGS + 3], "generation", ARGV[TICK_ARGS + 4],
-  "expiresAtUs", ARGV[TICK_ARGS + 6])
+  "expiresAtUs", ARGV[TICK_ARGS + 6], "heardAtMs", ARGV[TICK_ARGS + 7])
 if ARGV[TICK_ARGS + 5] == "" then
   redis.call("HDEL", KEYS[1], "plan", "expiresAtUs")
 elseif ARGV[TICK_ARGS + 5] ~= "=" then

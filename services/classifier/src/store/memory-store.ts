@@ -3,6 +3,7 @@ import type { HostState } from "@kvm-governor/policy";
 import {
   afterCommit,
   emptyHost,
+  type CommitOptions,
   type CommitResult,
   type HostLists,
   type Store,
@@ -16,10 +17,15 @@ export class MemoryStore implements Store {
     return structuredClone(this.#hosts.get(host) ?? emptyHost);
   }
 
-  async commit(host: string, base: StoredHost, next: HostState, _planText?: string): Promise<CommitResult> {
+  async commit(
+    host: string,
+    base: StoredHost,
+    next: HostState,
+    options: CommitOptions = {},
+  ): Promise<CommitResult> {
     const held = this.#hosts.get(host) ?? emptyHost;
     if (held.token !== base.token) return { kind: "conflict" };
-    const stored = afterCommit(base, structuredClone(next));
+    const stored = afterCommit(base, structuredClone(next), options.heardAtMs);
     this.#hosts.set(host, stored);
     return { kind: "committed", stored: structuredClone(stored) };
   }
@@ -35,5 +41,15 @@ export class MemoryStore implements Store {
 
   async hosts(): Promise<string[]> {
     return [...this.#hosts.keys()].sort();
+  }
+
+  async heardAt(hosts: readonly string[]): Promise<(number | undefined)[]> {
+    return hosts.map((host) => this.#hosts.get(host)?.heardAtMs);
+  }
+
+  async forget(host: string, base: StoredHost): Promise<boolean> {
+    if ((this.#hosts.get(host) ?? emptyHost).token !== base.token) return false;
+    this.#hosts.delete(host);
+    return true;
   }
 }

@@ -4,7 +4,7 @@ import type { HostState } from "@kvm-governor/policy";
 import type { ChainableCommander } from "ioredis";
 import type { RedisClient } from "./redis-client.ts";
 import { HOSTS_KEY, guestKey, scientificKey, serviceKey, tickKey } from "./keys.ts";
-import { commitArguments, parseStored, tokenOf, versionOf } from "./stored-fields.ts";
+import { commitArguments, heardAtOf, parseStored, tokenOf, versionOf } from "./stored-fields.ts";
 import type { RawHost } from "./stored-fields.ts";
 import {
   CorruptStateError,
@@ -14,7 +14,7 @@ import {
   isPlanKept,
   stateChange,
 } from "./store.ts";
-import type { CommitResult, HostLists, Store, StoredHost } from "./store.ts";
+import type { CommitOptions, CommitResult, HostLists, Store, StoredHost } from "./store.ts";
 
 /** A picture is read in two steps; another classifier's commit between them makes a third and fourth necessary. */
 const READ_ATTEMPTS = 20;
@@ -23,11 +23,13 @@ const READ_ATTEMPTS = 20;
 const CONFLICT = 0;
 const COMMITTED = 1;
 
+const forgetScript = readFileSync(new URL("forgetHost.lua", import.meta.url), "utf8");
 const commitScript = readFileSync(new URL("commitTick.lua", import.meta.url), "utf8");
 
 /** Redis with our command on it: KEYS count, then KEYS and ARGV as the script's header says. */
 type CommandingRedis = RedisClient & {
   commitTick(keyCount: number, ...keysAndArguments: (string | number)[]): Promise<number>;
+  forgetHost(keyCount: number, ...keysAndArguments: string[]): Promise<number>;
 };
 
 export class RedisStore implements Store {
@@ -37,6 +39,7 @@ export class RedisStore implements Store {
 
   constructor(redis: RedisClient) {
     redis.defineCommand("commitTick", { lua: commitScript });
+    redis.defineCommand("forgetHost", { lua: forgetScript });
     redis.on("ready", () => this.#indexed.clear());
     this.#redis = redis as CommandingRedis;
   }
@@ -49,9 +52,14 @@ export class RedisStore implements Store {
     throw new StoreUnavailableError(`state of host ${host} changed under each of ${READ_ATTEMPTS} reads`);
   }
 
-  async commit(host: string, base: StoredHost, next: HostState, planText?: string): Promise<CommitResult> {
+  async commit(
+    host: string,
+    base: StoredHost,
+    next: HostState,
+    options: CommitOptions = {},
+  ): Promise<CommitResult> {
     const change = stateChange(base, next);
-    const stored = afterCommit(base, next);
+    const stored = afterCommit(base, next, options.heardAtMs);
     const keys = [
       tickKey(host),
       serviceKey(host),
@@ -61,7 +69,7 @@ export class RedisStore implements Store {
       ...change.departed.map((uuid) => guestKey(host, uuid)),
     ];
     const mode = base.problem === undefined ? "" : "reset";
-    const args = commitArguments(stored.version, next, change, storedPlan(base, next, planText));
+    const args = commitArguments(stored, change, storedPlan(base, next, options.planText));
     const done = await answered(async () => {
       if (!this.#indexed.has(host)) await this.#index(host);
       return this.#redis.commitTick(keys.length, ...keys, base.token, mode, ...args);
@@ -81,6 +89,23 @@ export class RedisStore implements Store {
 
   async hosts(): Promise<string[]> {
     return (await answered(() => this.#redis.smembers(HOSTS_KEY))).sort();
+  }
+
+  async heardAt(hosts: readonly string[]): Promise<(number | undefined)[]> {
+    return answered(() =>
+      Promise.all(hosts.map(async (host) => heardAtOf(await this.#redis.hget(tickKey(host), "heardAtMs")))),
+    );
+  }
+
+  async forget(host: string, base: StoredHost): Promise<boolean> {
+    const guests = base.uuids.map((uuid) => guestKey(host, uuid));
+    const keys = [tickKey(host), serviceKey(host), scientificKey(host), ...guests];
+    return answered(async () => {
+      if ((await this.#redis.forgetHost(keys.length, ...keys, base.token)) === CONFLICT) return false;
+      this.#indexed.delete(host);
+      await this.#redis.srem(HOSTS_KEY, host);
+      return true;
+    });
   }
 
   async #index(host: string): Promise<void> {
@@ -144,7 +169,14 @@ function picture(
   uuids: readonly string[],
   problem: CorruptStateError | undefined,
 ): StoredHost {
-  const base = { version: versionOf(raw.tick), token: tokenOf(raw.tick), state: undefined, uuids };
+  const heardAtMs = heardAtOf(raw.tick["heardAtMs"]);
+  const base = {
+    version: versionOf(raw.tick),
+    token: tokenOf(raw.tick),
+    state: undefined,
+    uuids,
+    ...(heardAtMs !== undefined && { heardAtMs }),
+  };
   if (problem !== undefined) return { ...base, problem };
   try {
     return { ...base, state: parseStored(host, raw) };
@@ -167,7 +199,7 @@ function wrongReply(
 }
 
 /** Runs commands; whatever keeps them from an answer becomes a {@link StoreUnavailableError}. */
-async function answered<T>(commands: () => Promise<T>): Promise<T> {
+export async function answered<T>(commands: () => Promise<T>): Promise<T> {
   try {
     return await commands();
   } catch (cause) {

@@ -183,6 +183,34 @@ export function describeStore(name: string, open: () => Store): void {
       expect(await store.commit(host, elsewhere, hostState(2, {}))).toEqual({ kind: "conflict" });
     });
 
+    it("remembers when a host was heard, also where a commit does not say", async () => {
+      const store = fresh();
+      const state = hostState(1, { [first]: guestState() });
+      const result = await store.commit(host, await store.read(host), state, {
+        heardAtMs: 1_800_000_000_123,
+      });
+      expect(result).toMatchObject({ kind: "committed", stored: { heardAtMs: 1_800_000_000_123 } });
+      expect((await store.read(host)).heardAtMs).toBe(1_800_000_000_123);
+      expect(await store.heardAt(["case-nobody", host])).toEqual([undefined, 1_800_000_000_123]);
+      await mustCommit(store, host, await store.read(host), { ...state, sequence: 2 });
+      expect((await store.read(host)).heardAtMs).toBe(1_800_000_000_123);
+    });
+
+    it("forgets a host, unless it was heard meanwhile", async () => {
+      const store = fresh();
+      const state = hostState(1, { [first]: guestState(), [second]: guestState({ class: "scientific" }) });
+      const base = await mustCommit(store, host, await store.read(host), state);
+      const newer = await mustCommit(store, host, base, { ...state, sequence: 2 });
+      expect(await store.forget(host, base)).toBe(false);
+      expect(await store.read(host)).toEqual(newer);
+      expect(await store.forget(host, newer)).toBe(true);
+      expect(await store.forget(host, newer)).toBe(false);
+      expect(await store.read(host)).toEqual({ version: 0, token: "", state: undefined, uuids: [] });
+      expect(await store.hosts()).not.toContain(host);
+      await mustCommit(store, host, await store.read(host), state);
+      expect(await store.hosts()).toContain(host);
+    });
+
     it("keeps hosts apart", async () => {
       const store = fresh();
       await mustCommit(store, host, await store.read(host), hostState(1, { [first]: guestState() }));

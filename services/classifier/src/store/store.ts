@@ -10,6 +10,8 @@ export interface StoredHost {
   state: HostState | undefined;
   /** Guests that have keys in the store, also where `state` could not be read. */
   uuids: readonly string[];
+  /** When the bus took the last sample, by its clock, in milliseconds; absent: not known. */
+  heardAtMs?: number | undefined;
   /** The values are not what their contract says; `state` is undefined and the next commit replaces everything. */
   problem?: CorruptStateError;
 }
@@ -24,6 +26,13 @@ export interface HostLists {
   scientific: string[];
 }
 
+export interface CommitOptions {
+  /** JSON of `next.plan`, where the caller has it already. */
+  planText?: string | undefined;
+  /** When the bus took the sample, by its clock, in milliseconds. */
+  heardAtMs?: number | undefined;
+}
+
 export interface Store {
   /**
    * Reads one host. Values that are wrong come back as `problem`, not as an exception.
@@ -33,14 +42,21 @@ export interface Store {
   /**
    * Replaces what `base` holds by `next`, atomically, where the store still holds exactly `base`.
    * A conflict changes nothing: read again, decide again.
-   * @param planText JSON of `next.plan`, where the caller has it already
    * @throws {StoreUnavailableError} as in read; the commit may have happened or may still happen, never half
    */
-  commit(host: string, base: StoredHost, next: HostState, planText?: string): Promise<CommitResult>;
+  commit(host: string, base: StoredHost, next: HostState, options?: CommitOptions): Promise<CommitResult>;
   /** @throws {StoreUnavailableError} */
   lists(host: string): Promise<HostLists>;
-  /** All hosts that ever had a tick, sorted. @throws {StoreUnavailableError} */
+  /** All hosts that had a tick and were not forgotten, sorted. @throws {StoreUnavailableError} */
   hosts(): Promise<string[]>;
+  /** When each of these hosts was heard last, by the bus's clock, in milliseconds; undefined: not known. @throws {StoreUnavailableError} */
+  heardAt(hosts: readonly string[]): Promise<(number | undefined)[]>;
+  /**
+   * Removes a host, where the store still holds exactly `base`.
+   * @returns whether it is gone; a host that was heard meanwhile stays
+   * @throws {StoreUnavailableError}
+   */
+  forget(host: string, base: StoredHost): Promise<boolean>;
 }
 
 /** The store cannot be reached, does not answer in time, or refuses to work (read-only, out of memory). */
@@ -62,9 +78,19 @@ export class CorruptStateError extends Error {
 export const emptyHost: StoredHost = { version: 0, token: "", state: undefined, uuids: [] };
 
 /** What a store holds after `next` was committed over `base`. */
-export function afterCommit(base: StoredHost, next: HostState): StoredHost {
+export function afterCommit(
+  base: StoredHost,
+  next: HostState,
+  heardAtMs = base.heardAtMs,
+): StoredHost & { state: HostState } {
   const version = base.version + 1;
-  return { version, token: `${version}:${next.sequence}`, state: next, uuids: Object.keys(next.guests) };
+  return {
+    ...(heardAtMs !== undefined && { heardAtMs }),
+    version,
+    token: `${version}:${next.sequence}`,
+    state: next,
+    uuids: Object.keys(next.guests),
+  };
 }
 
 /** What differs between two states of a host, guest by guest. */

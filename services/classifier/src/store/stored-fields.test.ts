@@ -35,7 +35,7 @@ describe("what is remembered of a declared delay", () => {
     const base = afterCommit(emptyHost, before);
     const argumentsOf = (rest: object): unknown[] => {
       const next = hostState(2, { [UUID]: guestState(rest) });
-      return commitArguments(2, next, stateChange(base, next), undefined);
+      return commitArguments(afterCommit(base, next), stateChange(base, next), undefined);
     };
     expect(stateChange(base, before)).toMatchObject({ changed: [], counted: [] });
     expect(argumentsOf({ delay: { ...delay, calm: 8 } }).slice(-3)).toEqual([

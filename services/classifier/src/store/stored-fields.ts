@@ -10,7 +10,7 @@ import {
 } from "@kvm-governor/policy";
 import type { GuestState, HostState, Plan } from "@kvm-governor/policy";
 import { CorruptStateError } from "./store.ts";
-import type { StateChange } from "./store.ts";
+import type { StateChange, StoredHost } from "./store.ts";
 
 /** The raw keys of one host as Redis returned them; a field that is missing is undefined. */
 export interface RawHost {
@@ -29,6 +29,12 @@ export function tokenOf(tick: RawHost["tick"]): string {
 export function versionOf(tick: RawHost["tick"]): number {
   const version = Number(tick["version"]);
   return Number.isSafeInteger(version) && version > 0 ? version : 0;
+}
+
+/** When the last sample was taken; undefined where a version wrote that did not say, or what is no time. */
+export function heardAtOf(text: string | null | undefined): number | undefined {
+  const heardAtMs = Number(text ?? undefined);
+  return Number.isSafeInteger(heardAtMs) && heardAtMs > 0 ? heardAtMs : undefined;
 }
 
 /**
@@ -151,8 +157,7 @@ const KEEP_PLAN = "=";
 
 /** ARGV of `commitTick.lua` after the token and the mode. */
 export function commitArguments(
-  version: number,
-  next: HostState,
+  { version, state: next, heardAtMs }: StoredHost & { state: HostState },
   change: StateChange,
   planText: string | undefined,
 ): (string | number)[] {
@@ -166,6 +171,7 @@ export function commitArguments(
     next.generation,
     planText ?? KEEP_PLAN,
     next.plan?.expiresAtUs ?? "",
+    heardAtMs ?? "",
   ];
   for (const { uuid, guest, moved } of change.changed) {
     args.push(uuid, guest.class, moved ? "moved" : "", guest.name);

@@ -20,6 +20,7 @@ export function testMessage(host: string, body: unknown, kind = "sample"): TestM
     host,
     data,
     streamSequence: ++streamSequence,
+    storedAtMs: 1_800_000_000_000 + streamSequence,
     redelivered: false,
     ends,
     ack: () => void ends.push("ack"),
