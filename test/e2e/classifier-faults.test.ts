@@ -5,15 +5,15 @@
  */
 import { afterAll, beforeAll, expect, it, jest } from "@jest/globals";
 import type { Sample } from "@kvm-governor/policy";
-import { guestSample, sampleOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
+import { guestSample, sampleOf, uuidOn } from "../../services/classifier/src/testing/samples.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { describeWith } from "../support/requirements.ts";
 import { waitFor } from "../support/service-process.ts";
 import type { ServiceProcess } from "../support/service-process.ts";
 
 const env = { KVMGOV_BETA: "1000000", KVMGOV_PLAN_TTL_MS: "3600000" };
-const guest = uuidOf(1);
-const busy = (host: string, tick: number): Sample => sampleOf(host, tick, [guestSample(1, { run: 1 })]);
+const busy = (host: string, tick: number): Sample =>
+  sampleOf(host, tick, [{ ...guestSample(1, { run: 1 }), uuid: uuidOn(host, 1) }]);
 
 async function publishTicks(plane: ControlPlane, host: string, from: number, to: number): Promise<void> {
   for (let tick = from; tick <= to; tick++) await plane.publish("sample", host, busy(host, tick));
@@ -24,7 +24,7 @@ const allCommitted = (plane: ControlPlane, host: string, tick: number): Promise<
 
 /** Crossing count and number of commits: both are the number of samples decided on. */
 async function counted(plane: ControlPlane, host: string): Promise<{ count: number; commits: number }> {
-  const count = await plane.redis.hget(`kvmgov:{${host}}:guest:${guest}`, "count");
+  const count = await plane.redis.hget(`kvmgov:{${host}}:guest:${uuidOn(host, 1)}`, "count");
   const commits = await plane.redis.hget(`kvmgov:{${host}}:tick`, "version");
   return { count: Number(count), commits: Number(commits) };
 }
@@ -98,7 +98,7 @@ describeWith(["servers"], "servers that go away", () => {
       (await plane.plan(host))?.guests[0]?.count === 5 ? true : undefined,
     );
     await plane.redis.hset(`kvmgov:{${host}}:tick`, "version", "x");
-    await plane.redis.hset(`kvmgov:{${host}}:guest:${guest}`, "count", "-7");
+    await plane.redis.hset(`kvmgov:{${host}}:guest:${uuidOn(host, 1)}`, "count", "-7");
     await publishTicks(plane, host, 6, 6);
     await waitFor("the sixth tick", 5000, async () =>
       (await counted(plane, host)).count === 6 ? true : undefined,

@@ -7,7 +7,13 @@ import type { Applied, Host, Sample } from "@kvm-governor/policy";
 import { jetstreamManager } from "@nats-io/jetstream";
 import type { StoredMsg } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
-import { BOOT, guestSample, sampleOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
+import {
+  BOOT,
+  guestSample,
+  sampleOf,
+  uuidOf,
+  uuidOn,
+} from "../../services/classifier/src/testing/samples.ts";
 import { NASTY_NAME } from "../../services/classifier/src/testing/states.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { describeWith } from "../support/requirements.ts";
@@ -16,6 +22,8 @@ import type { ServiceProcess } from "../support/service-process.ts";
 
 const BETA = 3;
 const guest = uuidOf(1);
+/** Guests of host `busy` have plain UUIDs; no two hosts have the same. */
+const guestOf = (host: string, n: number): string => (host === "busy" ? uuidOf(n) : uuidOn(host, n));
 
 jest.setTimeout(60_000);
 
@@ -33,7 +41,10 @@ describeWith(["servers"], "classifier", () => {
   afterAll(() => plane.stop());
 
   const sampleAt = (host: string, tick: number, run: number): Sample =>
-    sampleOf(host, tick, [guestSample(1, { run, name: NASTY_NAME }), guestSample(2, { run: 0.1 })]);
+    sampleOf(host, tick, [
+      { ...guestSample(1, { run, name: NASTY_NAME }), uuid: guestOf(host, 1) },
+      { ...guestSample(2, { run: 0.1 }), uuid: guestOf(host, 2) },
+    ]);
 
   async function publishTicks(host: string, from: number, to: number, run = 1): Promise<void> {
     for (let tick = from; tick <= to; tick++) await plane.publish("sample", host, sampleAt(host, tick, run));
@@ -41,7 +52,7 @@ describeWith(["servers"], "classifier", () => {
   }
 
   const field = (host: string, name: string): Promise<string | null> =>
-    plane.redis.hget(`kvmgov:{${host}}:guest:${guest}`, name);
+    plane.redis.hget(`kvmgov:{${host}}:guest:${guestOf(host, 1)}`, name);
   const refused = (kind: string, reason: string): Promise<number | undefined> =>
     classifier.metric(`kvmgov_messages_refused_total{kind="${kind}",reason="${reason}"}`);
 
@@ -318,14 +329,14 @@ describeWith(["servers"], "classifier", () => {
       expect(line.msg).toMatch(/classifier\.yaml:1: beta/);
       expect(await classifier.metric("kvmgov_config_last_reload_successful")).toBe(0);
       await publishTicks("reload", 1, BETA + 1);
-      expect(await plane.redis.smembers("kvmgov:{reload}:scientific")).toEqual([guest]);
+      expect(await plane.redis.smembers("kvmgov:{reload}:scientific")).toEqual([guestOf("reload", 1)]);
 
       writeFileSync(configFile, "beta: 0\n");
       classifier.signal("SIGHUP");
       await classifier.event("reloaded");
       expect(await classifier.metric("kvmgov_config_last_reload_successful")).toBe(1);
       await publishTicks("reloaded", 1, 1);
-      expect(await plane.redis.smembers("kvmgov:{reloaded}:scientific")).toEqual([guest]);
+      expect(await plane.redis.smembers("kvmgov:{reloaded}:scientific")).toEqual([guestOf("reloaded", 1)]);
     });
   });
 

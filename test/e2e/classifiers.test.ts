@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, it, jest } from "@jest/globals";
 import type { Sample } from "@kvm-governor/policy";
-import { guestSample, sampleOf, uuidOf } from "../../services/classifier/src/testing/samples.ts";
+import { guestSample, sampleOf, uuidOn } from "../../services/classifier/src/testing/samples.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { describeWith } from "../support/requirements.ts";
 import { waitFor } from "../support/service-process.ts";
@@ -13,8 +13,8 @@ import type { ServiceProcess } from "../support/service-process.ts";
 const PERIOD_MS = 1000;
 const HOSTS = Array.from({ length: 60 }, (_, n) => `host-${n}`);
 const env = { KVMGOV_BETA: "1000000", KVMGOV_PLAN_TTL_MS: "3600000", KVMGOV_SILENCE_MS: "500" };
-const guest = uuidOf(1);
-const busy = (host: string, tick: number): Sample => sampleOf(host, tick, [guestSample(1, { run: 1 })]);
+const busy = (host: string, tick: number): Sample =>
+  sampleOf(host, tick, [{ ...guestSample(1, { run: 1 }), uuid: uuidOn(host, 1) }]);
 const keyOf = (host: string): string => `kvmgov:{${host}}:tick`;
 
 jest.setTimeout(90_000);
@@ -159,7 +159,7 @@ describeWith(["servers"], "several classifiers", () => {
     for (const [host, ticks] of published) await plane.committed(host, busy(host, ticks).sequence);
     const counted = new Map<string, number>();
     for (const host of HOSTS)
-      counted.set(host, Number(await plane.redis.hget(`kvmgov:{${host}}:guest:${guest}`, "count")));
+      counted.set(host, Number(await plane.redis.hget(`kvmgov:{${host}}:guest:${uuidOn(host, 1)}`, "count")));
     expect(Math.min(...published.values())).toBeGreaterThan(5);
     expect(counted).toEqual(published);
     for (const [host, ticks] of published) expect((await plane.plan(host))?.guests[0]?.count).toBe(ticks);

@@ -1,4 +1,5 @@
 /** Samples for tests and benchmarks: hosts with guests whose use is given, one period after the other. */
+import { createHash } from "node:crypto";
 import type { GuestSample, Host, Sample } from "@kvm-governor/policy";
 
 export const BOOT = "0b5a7a0e-0001-4000-8000-000000000001";
@@ -7,6 +8,12 @@ export const OTHER_BOOT = "0b5a7a0e-0002-4000-8000-000000000002";
 /** UUID of the n-th guest. */
 export function uuidOf(n: number): string {
   return `00000000-0000-4000-8000-${String(n).padStart(12, "0")}`;
+}
+
+/** UUID of the n-th guest of this host alone: one UUID on two hosts is a guest that migrated. */
+export function uuidOn(host: string, n: number): string {
+  const own = createHash("sha256").update(host).digest("hex").slice(0, 8);
+  return own + uuidOf(n).slice(8);
 }
 
 export interface GuestUse {
