@@ -40,11 +40,8 @@ export interface ChaosReport {
   reads: number;
 }
 
-export interface ChaosOptions extends Omit<StageOptions, "isNamespaced"> {
-  isNamespaced: boolean;
+export interface ChaosOptions extends StageOptions {
   log: (line: string) => void;
-  /** What is planted: a fault of the test's own, to see that it is found. */
-  sabotage?: (stage: Stage) => Promise<void>;
 }
 
 const START_MS_MAX = 60_000;
@@ -75,10 +72,6 @@ export class Chaos {
   constructor(options: ChaosOptions) {
     this.#options = options;
     this.#random = new Seeded(options.seed);
-  }
-
-  get canCut(): boolean {
-    return this.#stage?.network.canCut === true;
   }
 
   /** Sets the stage, and waits until every host is governed. */
@@ -178,10 +171,6 @@ export class Chaos {
         .filter(({ level }) => level === "warn" || level === "error")
         .map(({ msg }) => `${place.name}: ${msg}`),
     );
-  }
-
-  get stage(): Stage {
-    return this.#needStage();
   }
 
   #needStage(): Stage {

@@ -1,7 +1,7 @@
 /** What is done to the servers and the network of a chaos test, and how it is undone. */
 import { until } from "../../packages/lab/src/process.ts";
 import type { Seeded } from "../support/seeded.ts";
-import { primaryOf } from "./servers.ts";
+import { isInStep, primaryOf } from "./servers.ts";
 import type { Node } from "./servers.ts";
 import type { GroupName, Stage } from "./stage.ts";
 
@@ -78,6 +78,10 @@ async function redisNodes(stage: Stage): Promise<{ primary: Node; replica: Node 
   const primary = redis.find(isPrimary);
   const replica = redis.find((node) => node !== primary);
   if (primary === undefined || replica === undefined) throw new RangeError(`${address} is no Redis of ours`);
+  // Another one that fails before that is one failure more than a pair is made for.
+  await until("a replica that follows", FAILOVER_MS_MAX, async () =>
+    (await isInStep(replica)) ? true : undefined,
+  );
   return { primary, replica };
 }
 

@@ -71,7 +71,7 @@ export class HostJudge {
     if (verdict !== "accepted") return;
     this.#plans++;
     const before = this.#applied;
-    if (before !== undefined && (generation < before.generation || sequence <= before.sequence))
+    if (before !== undefined && (generation < before.generation || sequence < before.sequence))
       this.#wrong(
         "older plan",
         `${generation}/${sequence} was applied after ${before.generation}/${before.sequence}`,

@@ -4,7 +4,6 @@
  * test, however the test dies: nothing is left behind.
  */
 import { readlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import type { ChildProcess } from "node:child_process";
 import { endChild, run, spawnGuarded, until } from "../../packages/lab/src/process.ts";
 
@@ -124,22 +123,6 @@ export class Network {
     if (place === undefined) throw new RangeError(`no namespace is called ${name}`);
     return place;
   }
-}
-
-/** A port of an address that nobody listens on at this moment. In a namespace of one server any will do. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, LOOPBACK, () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === "object"
-          ? resolve(address.port)
-          : reject(new Error("no free port")),
-      );
-    });
-  });
 }
 
 /** A process that is in a network namespace of its own and does nothing. */

@@ -7,7 +7,7 @@ import { ensureTools, Server } from "@kvm-governor/lab";
 import type { Tools } from "@kvm-governor/lab";
 import { until } from "../../packages/lab/src/process.ts";
 import type { Program } from "../../packages/lab/src/process.ts";
-import { freePort } from "./network.ts";
+import { freePort } from "../../packages/lab/src/server.ts";
 import type { Place } from "./network.ts";
 
 export const PASSWORD = "lab";
@@ -115,6 +115,13 @@ export async function primaryOf(sentinels: readonly Node[]): Promise<string | un
     if (address !== undefined) return `${address}:${port}`;
   }
   return undefined;
+}
+
+/** Whether a Redis is a replica that has all that its primary had when they met. */
+export async function isInStep({ place, server }: Node): Promise<boolean> {
+  const question = `AUTH ${PASSWORD}\r\nINFO replication\r\n`;
+  const answer = await askAt(place.address, server.port, question, /role:[\s\S]*\r\n$/).catch(() => "");
+  return answer.includes("role:slave") && answer.includes("master_link_status:up");
 }
 
 async function startRedis(dir: string, place: Place, tools: Tools, follow?: string): Promise<Server> {
