@@ -52,7 +52,7 @@ export class SlowProxy {
     from.on("data", (bytes) => {
       const delayMs = this.delayMsMax === 0 ? 0 : this.#random.between(0, this.delayMsMax);
       freeAtMs = Math.max(freeAtMs, performance.now() + delayMs);
-      setTimeout(() => to.writable && to.write(bytes), freeAtMs - performance.now());
+      setTimeout(() => to.writable && to.write(bytes), Math.max(0, freeAtMs - performance.now()));
     });
     // One end that goes takes the other along; why is for whoever owns the end.
     from.on("error", () => to.destroy());

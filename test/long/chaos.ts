@@ -10,7 +10,6 @@ import type { FaultKind } from "../chaos/faults.ts";
 import { chaosPage, lossOf } from "../chaos/page.ts";
 import { recoveryRows } from "../chaos/recovery.ts";
 import { endless, kindsFor } from "../chaos/schedule.ts";
-import { requirement } from "../support/requirements.ts";
 import { Seeded } from "../support/seeded.ts";
 
 const PERIOD_MS = 1000;
@@ -31,7 +30,7 @@ const seed = Number(values.seed);
 const minutes = Number(values.minutes);
 if (!Number.isInteger(seed) || seed < 0 || !(minutes > 0))
   throw new RangeError("--seed must be a whole number, --minutes a positive one");
-const isNamespaced = !values.loopback && requirement("root") === undefined;
+const isNamespaced = !values.loopback && process.getuid?.() === 0;
 const known = kindsFor(isNamespaced);
 const kinds = values.kinds?.split(",").map((text) => kindOf(text.trim())) ?? known;
 const date = new Date();
