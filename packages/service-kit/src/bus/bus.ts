@@ -16,6 +16,7 @@ import type { BusMetrics } from "./metrics.ts";
 import { consumerConfig } from "./places.ts";
 import type { Place } from "./places.ts";
 import { Plans } from "./plans.ts";
+import { pullOptions } from "./pull.ts";
 import { SetAside } from "./set-aside.ts";
 import { SharedWork } from "./shared-work.ts";
 import type { SharedKind, SharedWorkOptions } from "./shared-work.ts";
@@ -116,12 +117,14 @@ export class Bus {
       await this.#tracing.span(spec, (span) => this.#send(kind, host, data, span));
     } catch (error) {
       this.#metrics.failures.inc({ kind });
+      this.#connection.failed(error);
       throw error;
     }
   }
 
   async #send(kind: MessageKind, host: string, data: string, span: Span): Promise<void> {
     await this.#publisher().publish(subjects[kind](host), data, withTrace(span));
+    this.#connection.answered();
   }
 
   /**
@@ -200,10 +203,7 @@ export class Bus {
     const manager = await jetstreamManager(connection);
     const { name } = await manager.consumers.add(stream, consumerConfig(kind, place));
     const consumer = await jetstream(connection).consumers.get(stream, name);
-    const messages: ConsumerMessages = await consumer.consume({
-      max_messages: PREFETCH,
-      abort_on_missing_resource: true,
-    });
+    const messages: ConsumerMessages = await consumer.consume(pullOptions(PREFETCH));
     const stop = (): void => messages.stop();
     const counting = setInterval(() => void this.#countBacklog(kind, consumer), BACKLOG_EVERY_MS);
     signal.addEventListener("abort", stop, { once: true });

@@ -13,6 +13,7 @@ import type {
 } from "@nats-io/jetstream";
 import { partitionSubject, streams } from "@kvm-governor/policy";
 import type { BusConnection } from "./connection.ts";
+import { pullOptions } from "./pull.ts";
 import type { MessageKind } from "./streams.ts";
 
 export interface PartitionsOptions {
@@ -96,7 +97,7 @@ export class Partitions {
     await Promise.all(before.map(({ name }) => this.#delete(manager, name)));
     const messages = await (
       await jetstream(connection.current()).consumers.get(stream, consumer)
-    ).consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
+    ).consume(pullOptions(PREFETCH));
     this.#held.set(partition, { consumer, messages });
     void this.#work(partition, messages);
   }

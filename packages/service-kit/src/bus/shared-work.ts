@@ -130,6 +130,7 @@ export class SharedWork {
       metrics.members.set(living.length);
     } catch (error) {
       if (this.#isStopped) return;
+      this.#options.connection.failed(error);
       log.warn({ event: "claim-failed", err: error }, "partitions could not be taken, trying again");
       this.#later();
     }

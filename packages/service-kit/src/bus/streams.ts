@@ -96,10 +96,15 @@ export async function ensureStreams(connection: NatsConnection, settings: Stream
       history: 1,
       storage: StorageType.File,
       replicas,
+      // Read from the leader alone: any other server of a cluster may be behind, and decisions rest on it.
+      allow_direct: false,
     });
     touched.push(PLANS_STREAM);
-  } else if (await update(manager, plans, { name: PLANS_STREAM, num_replicas: replicas })) {
-    touched.push(PLANS_STREAM);
+  } else {
+    // The server leaves out what is false.
+    const wanted = { name: PLANS_STREAM, num_replicas: replicas };
+    const isRead = plans.allow_direct === true ? { allow_direct: false } : {};
+    if (await update(manager, plans, { ...wanted, ...isRead })) touched.push(PLANS_STREAM);
   }
   return touched;
 }
