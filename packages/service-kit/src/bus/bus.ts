@@ -209,6 +209,7 @@ export class Bus {
     signal.addEventListener("abort", stop, { once: true });
     // Told to stop while the consumer was being made: no event comes any more.
     if (signal.aborted) stop();
+    void endIfSilent(messages);
     try {
       for await (const message of messages) await handler(asBusMessage(message));
     } finally {
@@ -250,6 +251,11 @@ export class Bus {
       }
     }
   }
+}
+
+/** The server of the consumer may be gone, and the client asks it again for ever: whoever consumes begins anew. */
+async function endIfSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) if (type === "heartbeats_missed") messages.stop();
 }
 
 function withTrace({ traceparent }: Span): Partial<JetStreamPublishOptions> {
