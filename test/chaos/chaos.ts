@@ -6,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { planSchema } from "@kvm-governor/policy";
 import { Readiness, connectBus, createLogger } from "@kvm-governor/service-kit";
 import type { Bus, PlanEntry } from "@kvm-governor/service-kit";
-import { Redis } from "ioredis";
 import { Registry } from "prom-client";
 import { Seeded } from "../support/seeded.ts";
 import { waitFor } from "../support/service-process.ts";
@@ -15,10 +14,11 @@ import type { Fault } from "./faults.ts";
 import { HostJudge } from "./host-judge.ts";
 import type { Violation } from "./host-judge.ts";
 import type { HostMessage } from "./messages.ts";
+import { Primary } from "./primary.ts";
 import { RecoveryWatch } from "./recovery.ts";
 import type { Recovery } from "./recovery.ts";
 import type { Step } from "./schedule.ts";
-import { PASSWORD, SENTINEL_NAME, urlOf } from "./servers.ts";
+import { PASSWORD, urlOf } from "./servers.ts";
 import { setStage } from "./stage.ts";
 import type { Stage, StageOptions } from "./stage.ts";
 import { StoreJudge } from "./store-judge.ts";
@@ -62,9 +62,11 @@ export class Chaos {
   readonly #stop = new AbortController();
   #stage: Stage | undefined;
   #bus: Bus | undefined;
-  #redis: Redis | undefined;
-  #store: StoreJudge | undefined;
+  #primary: Primary | undefined;
+  readonly #store = new StoreJudge();
   #looking: Promise<void> = Promise.resolve();
+  /** Of what looks into Redis. */
+  #failure: Error | undefined;
   #samples = 0;
   #repeated = 0;
   #expired = 0;
@@ -92,24 +94,13 @@ export class Chaos {
       (entry) => this.#inBucket(entry),
       () => undefined,
     );
-    this.#redis = new Redis({
-      sentinels: stage.watched.sentinels.map(({ place, server }) => ({
-        host: place.address,
-        port: server.port,
-      })),
-      name: SENTINEL_NAME,
-      password: PASSWORD,
-      commandTimeout: 1000,
-      failoverDetector: true,
-      reconnectOnError: (error) => error.message.startsWith("READONLY"),
-    });
-    // Each read says by itself what it failed at.
-    this.#redis.on("error", () => undefined);
-    this.#store = new StoreJudge(this.#redis);
+    this.#primary = new Primary(stage.watched.sentinels);
     await waitFor("a plan at each host", START_MS_MAX, () =>
       [...stage.hosts.keys()].every((host) => (this.#judges.get(host)?.plans ?? 0) > 0) ? true : undefined,
     );
-    this.#looking = this.#look();
+    this.#looking = this.#look().catch((error: unknown) => {
+      this.#failure = error as Error;
+    });
   }
 
   /** Strikes, heals, and waits until every host has a plan again. */
@@ -118,9 +109,10 @@ export class Chaos {
     const struck: { fault: Fault; watch: RecoveryWatch; seconds: number }[] = [];
     try {
       for (const { kind, seconds } of faults) {
+        const fault = { kind, ...(await KINDS[kind].prepare(stage, this.#random)) };
         const watch = this.#watch(stage.hosts.keys());
-        const fault = { kind, ...(await KINDS[kind].strike(stage, this.#random)) };
         struck.push({ fault, watch, seconds });
+        await fault.strike();
         this.#options.log(`${kind}: ${fault.target}, for ${seconds.toFixed(1)} s`);
       }
       await sleep(1000 * Math.max(...struck.map(({ seconds }) => seconds)));
@@ -136,30 +128,29 @@ export class Chaos {
   /** Judges a last time, with nothing in the way. */
   async end(): Promise<ChaosReport> {
     const stage = this.#needStage();
+    if (this.#failure !== undefined) throw this.#failure;
     const last = this.#watch(stage.hosts.keys());
     await this.#wait("a last plan at each host", last);
     const judges = [...this.#judges.values()];
     await waitFor("Redis to be whole", RECOVERY_MS_MAX, () =>
-      this.#store?.lost.every(({ healedAfterTicks }) => healedAfterTicks !== undefined) === true
-        ? true
-        : undefined,
+      this.#store.lost.every(({ healedAfterTicks }) => healedAfterTicks !== undefined) ? true : undefined,
     ).catch((error: unknown) => judges[0]?.wrong("healed", (error as Error).message));
     return {
       violations: this.#violations,
       recoveries: this.#recoveries,
-      lost: this.#store?.lost ?? [],
+      lost: this.#store.lost,
       samples: this.#samples,
       repeated: this.#repeated,
       plans: judges.reduce((sum, { plans }) => sum + plans, 0),
       expired: this.#expired,
-      reads: this.#store?.reads ?? 0,
+      reads: this.#store.reads,
     };
   }
 
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#looking;
-    this.#redis?.disconnect();
+    this.#primary?.close();
     await this.#bus?.close();
     await this.#stage?.stop();
   }
@@ -194,7 +185,9 @@ export class Chaos {
     const recovery = { kind, target, hostsMs: new Map(own) };
     this.#recoveries.push(recovery);
     const worst = Math.max(...recovery.hostsMs.values());
-    this.#options.log(`  next plan at all hosts after ${(worst / this.#options.periodMs).toFixed(2)} periods`);
+    this.#options.log(
+      `  next plan at all hosts after ${(worst / this.#options.periodMs).toFixed(2)} periods`,
+    );
   }
 
   async #wait(what: string, watch: RecoveryWatch): Promise<void> {
@@ -241,7 +234,9 @@ export class Chaos {
   #violated(violation: Violation): void {
     if (this.#violations.length >= VIOLATIONS_MAX) return;
     this.#violations.push(violation);
-    this.#options.log(`VIOLATION ${violation.invariant} at ${violation.host}: ${violation.text.slice(0, 400)}`);
+    this.#options.log(
+      `VIOLATION ${violation.invariant} at ${violation.host}: ${violation.text.slice(0, 400)}`,
+    );
   }
 
   #inBucket({ host, data }: PlanEntry): void {
@@ -253,10 +248,14 @@ export class Chaos {
 
   async #look(): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      const looks = [...this.#judges].map(([host, judge]) =>
-        this.#store?.look(host, this.#uuids.get(host) ?? [], judge),
-      );
-      await Promise.all(looks);
+      const redis = await this.#primary?.find();
+      // Away: what it holds is judged when it is back.
+      if (redis !== undefined)
+        await Promise.all(
+          [...this.#judges].map(([host, judge]) =>
+            this.#store.look(redis, host, this.#uuids.get(host) ?? [], judge),
+          ),
+        );
       await sleep(LOOK_EVERY_MS, undefined, { signal: this.#stop.signal }).catch(() => undefined);
     }
   }

@@ -78,7 +78,8 @@ export class HostJudge {
       );
     this.#applied = { generation, sequence };
     const same = this.#held.get(generation) ?? held;
-    if (same !== held) this.#wrong("generation", `${generation} holds guests in two ways: ${same} and ${held}`);
+    if (same !== held)
+      this.#wrong("generation", `${generation} holds guests in two ways: ${same} and ${held}`);
     this.#held.set(generation, held);
     for (const text of outOfBounds) this.#wrong("bounds", text);
   }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { planSchema } from "@kvm-governor/policy";
 import type { GuestPlan, Plan } from "@kvm-governor/policy";
-import { Redis } from "ioredis";
 import { outOfBounds } from "./bounds.ts";
 import { HostJudge } from "./host-judge.ts";
 import type { Violation } from "./host-judge.ts";
@@ -91,16 +90,12 @@ describe("lists in Redis", () => {
       { records: { [UUID]: record("scientific") } },
       `${UUID} is in the list service, its record says scientific`,
     ],
-    [
-      "an entry of no guest",
-      { scientific: [OTHER] },
-      `${OTHER} is in a list and is no guest of this host`,
-    ],
+    ["an entry of no guest", { scientific: [OTHER] }, `${OTHER} is in a list and is no guest of this host`],
   ])("show %s", (_what, more, text) => expect(wrongLists([UUID], stored(1, more))).toEqual([text]));
 });
 
 describe("StoreJudge", () => {
-  const store = (): StoreJudge => new StoreJudge(new Redis({ lazyConnect: true }));
+  const store = (): StoreJudge => new StoreJudge();
 
   it("counts the ticks that a failover lost, and when they are there again", () => {
     const { judge, wrong } = judgeOf(6);
@@ -120,7 +115,9 @@ describe("StoreJudge", () => {
     judge.arrived(arrived(1, 4));
     own.judge("h", [UUID], stored(2), judge, at(4));
     own.judge("h", [UUID], stored(5, { records: { [UUID]: record("service", 3) } }), judge, at(4));
-    expect(wrong.map(({ invariant, text }) => [invariant, /^in Redis/.test(text)])).toEqual([["counts", true]]);
+    expect(wrong.map(({ invariant, text }) => [invariant, /^in Redis/.test(text)])).toEqual([
+      ["counts", true],
+    ]);
   });
 
   it("finds what does not heal within two ticks, and what never does", () => {

@@ -23,7 +23,15 @@ function ledgerOf(wants: readonly Wants[], { unsettled = [] as number[], planTtl
 describe("Ledger", () => {
   it("follows the paper's algorithms: up, over beta to the other list, and back", () => {
     const ledger = ledgerOf([busy, busy, busy, busy, idle, busy, idle]);
-    const seen = [service(1), service(2), service(3), scientific(0), scientific(1), scientific(0), scientific(1)];
+    const seen = [
+      service(1),
+      service(2),
+      service(3),
+      scientific(0),
+      scientific(1),
+      scientific(0),
+      scientific(1),
+    ];
     for (const [n, guests] of seen.entries()) expect(ledger.settle(at(n + 1), guests)).toBeUndefined();
     expect(ledger.settled).toBe(at(7));
     expect(ledger.samples).toBe(7);

@@ -100,8 +100,7 @@ export class Ledger {
     const newest = this.#sent.at(-1)?.sequence ?? 0;
     for (const { sequence, wants, isStored } of this.#sent) {
       if (sequence <= this.#settled || sequence > last) continue;
-      const mustCount =
-        sequence === last || (isStored && newest - sequence <= this.#options.planTtlUs);
+      const mustCount = sequence === last || (isStored && newest - sequence <= this.#options.planTtlUs);
       const next = mustCount ? new Map<string, SeenGuests>() : new Map(courses);
       for (const course of courses.values()) {
         const after = this.#after(course, wants);

@@ -23,12 +23,15 @@ it("strikes each kind in each round, and two at once only of different layers", 
   expect(round.map(({ faults }) => faults[0]?.kind).toSorted()).toEqual(kinds.toSorted());
   const doubles = take(200, 3).filter(({ faults }) => faults.length === 2);
   expect(doubles.length).toBeGreaterThan(20);
-  for (const { faults } of doubles)
-    expect(new Set(faults.map(({ kind }) => KINDS[kind].layer)).size).toBe(2);
+  for (const { faults } of doubles) expect(new Set(faults.map(({ kind }) => KINDS[kind].layer)).size).toBe(2);
 });
 
 it("cuts nothing where there are no namespaces", () => {
   const kinds = kindsFor(false);
   expect(kinds.filter((kind) => kind.startsWith("cut"))).toEqual([]);
-  expect(once(kinds, new Seeded(1)).map(({ faults }) => faults[0]?.kind).toSorted()).toEqual(kinds.toSorted());
+  expect(
+    once(kinds, new Seeded(1))
+      .map(({ faults }) => faults[0]?.kind)
+      .toSorted(),
+  ).toEqual(kinds.toSorted());
 });

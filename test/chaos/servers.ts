@@ -75,9 +75,7 @@ export async function startWatchedNodes(
     }
     const [primary] = redis;
     if (primary === undefined) throw new RangeError("no machine for Redis");
-    sentinels.push(
-      ...(await startAll(sentinelPlaces, (place) => startSentinel(dir, place, tools, primary))),
-    );
+    sentinels.push(...(await startAll(sentinelPlaces, (place) => startSentinel(dir, place, tools, primary))));
     await until("the Sentinels", START_MS_MAX, async () => {
       const known = await Promise.all(
         sentinels.map(({ place, server }) =>
@@ -104,17 +102,21 @@ export function urlOf(scheme: string, nodes: readonly Node[]): string {
   return nodes.map(({ place, server }) => `${scheme}://${place.address}:${server.port}`).join(",");
 }
 
-/** Address and port of the primary, as a Sentinel says it; undefined where none answers. */
+/** `HOST:PORT` of the primary, as most Sentinels say it; undefined where most do not agree. */
 export async function primaryOf(sentinels: readonly Node[]): Promise<string | undefined> {
-  for (const { place, server } of sentinels) {
-    const question = `SENTINEL GET-MASTER-ADDR-BY-NAME ${SENTINEL_NAME}\r\n`;
-    const answer = await askAt(place.address, server.port, question, /\r\n\S+\r\n\$\d+\r\n\d+\r\n$/).catch(
-      () => "",
-    );
-    const [, address, port] = /\r\n(\S+)\r\n\$\d+\r\n(\d+)\r\n$/.exec(answer) ?? [];
-    if (address !== undefined) return `${address}:${port}`;
-  }
-  return undefined;
+  const question = `SENTINEL GET-MASTER-ADDR-BY-NAME ${SENTINEL_NAME}\r\n`;
+  const said = await Promise.all(
+    sentinels.map(async ({ place, server }) => {
+      const answer = await askAt(place.address, server.port, question, /\r\n\S+\r\n\$\d+\r\n\d+\r\n$/).catch(
+        () => "",
+      );
+      const [, address, port] = /\r\n(\S+)\r\n\$\d+\r\n(\d+)\r\n$/.exec(answer) ?? [];
+      return address === undefined ? undefined : `${address}:${port}`;
+    }),
+  );
+  return said.find(
+    (one) => one !== undefined && 2 * said.filter((other) => other === one).length > said.length,
+  );
 }
 
 /** Whether a Redis is a replica that has all that its primary had when they met. */

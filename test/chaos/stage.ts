@@ -46,7 +46,8 @@ export async function setStage(options: StageOptions, hear: (message: HostMessag
   const stop = async (): Promise<void> => {
     // In the order opposite to their beginning, also where one does not end well.
     const failed: unknown[] = [];
-    for (const each of undo.splice(0).toReversed()) await each().catch((error: unknown) => failed.push(error));
+    for (const each of undo.splice(0).toReversed())
+      await each().catch((error: unknown) => failed.push(error));
     if (failed.length > 0) throw new AggregateError(failed, "the stage could not be taken down");
   };
   try {

@@ -31,24 +31,19 @@ const HEARSAY_MS = 250;
 
 export class StoreJudge {
   readonly lost: LostTicks[] = [];
-  readonly #redis: Redis;
   readonly #open = new Map<string, LostTicks>();
   readonly #newest = new Map<string, number>();
   #reads = 0;
-
-  constructor(redis: Redis) {
-    this.#redis = redis;
-  }
 
   /** Hosts' states that were read and judged. */
   get reads(): number {
     return this.#reads;
   }
 
-  /** Reads and judges one host; while Redis is away, nothing. @param uuids of its guests */
-  async look(host: string, uuids: readonly string[], judge: HostJudge): Promise<void> {
+  /** Reads and judges one host; while Redis is away, nothing. @param redis the primary; @param uuids of its guests */
+  async look(redis: Redis, host: string, uuids: readonly string[], judge: HostJudge): Promise<void> {
     const before = judge.ledger.settled;
-    const stored = await readStored(this.#redis, host, uuids).catch(() => undefined);
+    const stored = await readStored(redis, host, uuids).catch(() => undefined);
     if (stored === undefined) return;
     this.#reads++;
     // What the host said of its samples before is heard by then.
@@ -57,13 +52,7 @@ export class StoreJudge {
   }
 
   /** @param settled what was known to be decided, and so committed, before it was read */
-  judge(
-    host: string,
-    uuids: readonly string[],
-    stored: StoredHost,
-    judge: HostJudge,
-    settled: number,
-  ): void {
+  judge(host: string, uuids: readonly string[], stored: StoredHost, judge: HostJudge, settled: number): void {
     for (const text of wrongLists(uuids, stored)) judge.wrong("lists", text);
     const { sequence } = stored;
     const newest = this.#newest.get(host) ?? 0;
@@ -132,7 +121,10 @@ export function wrongLists(uuids: readonly string[], stored: StoredHost): string
     .filter((uuid) => !known.has(uuid))
     .map((uuid) => `${uuid} is in a list and is no guest of this host`);
   for (const uuid of uuids) {
-    const lists = [...(service.includes(uuid) ? ["service"] : []), ...(scientific.includes(uuid) ? ["scientific"] : [])];
+    const lists = [
+      ...(service.includes(uuid) ? ["service"] : []),
+      ...(scientific.includes(uuid) ? ["scientific"] : []),
+    ];
     if (lists.length !== 1) problems.push(`${uuid} is in ${lists.length} lists`);
     else if (records[uuid]?.["class"] !== lists[0])
       problems.push(`${uuid} is in the list ${lists[0]}, its record says ${records[uuid]?.["class"]}`);

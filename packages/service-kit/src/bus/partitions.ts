@@ -173,7 +173,10 @@ export class Partitions {
       if (type !== "heartbeats_missed" || this.#held.get(partition)?.messages !== messages) continue;
       this.#held.delete(partition);
       messages.stop();
-      this.#options.lost(partition, new SilentConsumerError(`the consumer of partition ${partition} is silent`));
+      this.#options.lost(
+        partition,
+        new SilentConsumerError(`the consumer of partition ${partition} is silent`),
+      );
     }
   }
 
