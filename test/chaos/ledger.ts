@@ -32,6 +32,8 @@ export class Ledger {
   /** Possible lists and counts after the sample {@link settled}. */
   #courses: SeenGuests[] = [{}];
   #settled = 0;
+  /** Sequences of ticks that did not follow. */
+  readonly #wrong: number[] = [];
   /** What was seen at each sequence, while it may be asked for. */
   readonly #seen = new Map<number, SeenGuests>();
 
@@ -63,6 +65,11 @@ export class Ledger {
     return this.#find(sequence)?.atMs;
   }
 
+  /** Ticks after this one that did not follow from what was before. */
+  wrongAfter(sequence: number): number {
+    return this.#wrong.filter((wrong) => wrong > sequence).length;
+  }
+
   /** Ticks of this host between two sequences, the first not included. */
   ticksBetween(from: number, to: number): number {
     return this.#sent.filter(({ sequence }) => sequence > from && sequence <= to).length;
@@ -71,6 +78,7 @@ export class Ledger {
   /** A plan was seen: what follows, follows from it. */
   settle(sequence: number, guests: SeenGuests): Verdict {
     const verdict = this.explain(sequence, guests);
+    if (verdict !== undefined) this.#wrong.push(sequence);
     if (sequence < this.#settled) return verdict;
     // Also where it is wrong: what comes after is judged by what is there, and one fault is told once.
     this.#courses = [guests];

@@ -22,9 +22,6 @@ interface Namespace extends Place {
 
 const LOOPBACK = "127.0.0.1";
 const BRIDGE = "br0";
-/** Of bridge ports (if_link.h, BR_STATE): nothing goes through, everything does. */
-const DISABLED = "0";
-const FORWARDING = "3";
 const env = { PATH: process.env["PATH"] };
 
 /** A network of machines, or the loopback of one. */
@@ -83,11 +80,11 @@ export class Network {
 
   /** From now on nothing comes from this machine or to it; connections stay open, unanswered. */
   cut(name: string): Promise<void> {
-    return this.#setPort(name, DISABLED);
+    return this.#setPort(name, "down");
   }
 
   heal(name: string): Promise<void> {
-    return this.#setPort(name, FORWARDING);
+    return this.#setPort(name, "up");
   }
 
   /** The way between two machines alone. */
@@ -107,9 +104,9 @@ export class Network {
     this.#places.clear();
   }
 
-  #setPort(name: string, state: string): Promise<void> {
-    const { port } = this.#place(name);
-    return ip(this.#hub, `link set dev ${port} type bridge_slave state ${state}`);
+  /** The bridge's end: the machine's own keeps its address and routes. A state of the bridge's port would be set back by the bridge. */
+  #setPort(name: string, state: "up" | "down"): Promise<void> {
+    return ip(this.#hub, `link set ${this.#place(name).port} ${state}`);
   }
 
   async #between(verb: "add" | "del", a: string, b: string): Promise<void> {

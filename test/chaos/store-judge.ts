@@ -14,7 +14,7 @@ export interface LostTicks {
   from: number;
   to: number;
   ticks: number;
-  /** Ticks that were decided after that until Redis had all again; undefined: not yet. */
+  /** Ticks that were decided after that until lists and counts were those that follow; undefined: not yet. */
   healedAfterTicks?: number;
 }
 
@@ -60,8 +60,8 @@ export class StoreJudge {
     const open = this.#open.get(host);
     if (open === undefined && sequence < Math.max(settled, newest))
       this.#fellBack(host, judge, sequence, Math.max(settled, newest));
-    else if (open !== undefined && sequence >= open.to) this.#caughtUp(host, open, judge, sequence);
-    else if (open !== undefined) this.#overdue(open, judge);
+    else if (open !== undefined && sequence > open.to) this.#caughtUp(host, open, judge);
+    else if (open !== undefined) this.#overdue(open, judge, settled);
     // What is older than the plans is judged by its catching up.
     if (sequence >= settled) {
       const text = judge.ledger.explain(sequence, guestsOf(stored));
@@ -75,17 +75,18 @@ export class StoreJudge {
     this.#open.set(host, lost);
   }
 
-  #caughtUp(host: string, lost: LostTicks, judge: HostJudge, sequence: number): void {
-    lost.healedAfterTicks = judge.ledger.ticksBetween(lost.to, sequence);
+  /** The first tick after it is right, unless plans say otherwise; that Redis has just that is judged at each read. */
+  #caughtUp(host: string, lost: LostTicks, judge: HostJudge): void {
+    lost.healedAfterTicks = 1 + judge.ledger.wrongAfter(lost.to);
     this.#open.delete(host);
     if (lost.healedAfterTicks > HEAL_TICKS_MAX)
       judge.wrong("healed", `${lost.ticks} lost ticks were there again after ${lost.healedAfterTicks} ticks`);
   }
 
-  /** Plans go on, and Redis does not: it never heals. */
-  #overdue({ to, ticks }: LostTicks, judge: HostJudge): void {
-    const decided = judge.ledger.ticksBetween(to, judge.ledger.settled);
-    if (decided > HEAL_TICKS_MAX + 1)
+  /** Plans went on before it was read, and Redis did not: it never heals. */
+  #overdue({ to, ticks }: LostTicks, judge: HostJudge, settled: number): void {
+    const decided = judge.ledger.ticksBetween(to, settled);
+    if (decided > HEAL_TICKS_MAX)
       judge.wrong("healed", `${ticks} lost ticks are not there again after ${decided} ticks`);
   }
 }

@@ -90,8 +90,13 @@ export class Bus {
     this.#streams = options.streams ?? streamSettingsSchema.parse({});
     this.#aside = new SetAside({ connection, metrics, log: options.log, now: () => performance.now() });
     if (options.manage === true) {
+      // Once they are there nobody waits: what a server lost is noticed by whoever needs it, and tried again until it is made.
+      let isFirst = true;
       this.#connection.onUp(() => {
-        this.#managed = this.#manage();
+        const managed = this.#manage().then((isDone) => {
+          if (isDone) isFirst = false;
+        });
+        if (isFirst) this.#managed = managed;
       });
     }
   }
@@ -229,7 +234,8 @@ export class Bus {
     }
   }
 
-  async #manage(): Promise<void> {
+  /** @returns whether it is done; else there is no connection any more */
+  async #manage(): Promise<boolean> {
     for (;;) {
       try {
         const changed = await ensureStreams(this.#connection.current(), this.#streams);
@@ -239,10 +245,10 @@ export class Bus {
             `made or changed: ${changed.join(", ")}`,
           );
         this.#options.readiness.set("streams", true);
-        return;
+        return true;
       } catch (error) {
         this.#options.readiness.set("streams", false, (error as Error).message);
-        if (!this.#connection.up) return;
+        if (!this.#connection.up) return false;
         this.#options.log.warn(
           { event: "streams-failed", err: error },
           "streams could not be made, trying again",
