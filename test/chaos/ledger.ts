@@ -99,7 +99,7 @@ export class Ledger {
     }
     const courses = this.#coursesUntil(sequence);
     if (courses.some((course) => textOf(course) === textOf(guests))) return undefined;
-    const [nearest = {}] = courses;
+    const nearest = nearestOf(courses, guests);
     return `after tick ${sequence}: ${difference(nearest, guests)} (${courses.length} courses possible)`;
   }
 
@@ -144,6 +144,12 @@ function textOf(guests: SeenGuests): string {
     .toSorted()
     .map((uuid) => `${uuid} ${guests[uuid]?.class} ${guests[uuid]?.count}`)
     .join();
+}
+
+/** The course that differs in the fewest guests: it says most of what went wrong. */
+function nearestOf(courses: readonly SeenGuests[], found: SeenGuests): SeenGuests {
+  const distance = (course: SeenGuests): number => difference(course, found).split(";").length;
+  return courses.toSorted((a, b) => distance(a) - distance(b))[0] ?? {};
 }
 
 function difference(wanted: SeenGuests, found: SeenGuests): string {

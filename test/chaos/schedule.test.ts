@@ -20,7 +20,8 @@ it("is the same for a seed, and another for another", () => {
 it("strikes each kind in each round, and two at once only of different layers", () => {
   const kinds = kindsFor(true);
   const round = take(kinds.length, 3);
-  expect(round.map(({ faults }) => faults[0]?.kind).toSorted()).toEqual(kinds.toSorted());
+  expect(new Set(round.map(({ faults }) => faults[0]?.kind))).toEqual(new Set(kinds));
+  expect(round).toHaveLength(kinds.length);
   const doubles = take(200, 3).filter(({ faults }) => faults.length === 2);
   expect(doubles.length).toBeGreaterThan(20);
   for (const { faults } of doubles) expect(new Set(faults.map(({ kind }) => KINDS[kind].layer)).size).toBe(2);
@@ -29,9 +30,7 @@ it("strikes each kind in each round, and two at once only of different layers", 
 it("cuts nothing where there are no namespaces", () => {
   const kinds = kindsFor(false);
   expect(kinds.filter((kind) => kind.startsWith("cut"))).toEqual([]);
-  expect(
-    once(kinds, new Seeded(1))
-      .map(({ faults }) => faults[0]?.kind)
-      .toSorted(),
-  ).toEqual(kinds.toSorted());
+  const struck = once(kinds, new Seeded(1)).map(({ faults }) => faults[0]?.kind);
+  expect(new Set(struck)).toEqual(new Set(kinds));
+  expect(struck).toHaveLength(kinds.length);
 });
