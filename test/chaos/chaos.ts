@@ -44,6 +44,8 @@ export interface ChaosOptions extends StageOptions {
   log: (line: string) => void;
 }
 
+/** Kind of a recovery from two faults of different layers. */
+export const TWO_AT_ONCE = "two at once";
 const START_MS_MAX = 60_000;
 const RECOVERY_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 500;
@@ -120,7 +122,13 @@ export class Chaos {
       for (const { fault } of struck) await fault.heal();
     }
     const healed = this.#watch(stage.hosts.keys());
-    for (const { fault, watch } of struck) await this.#recovered(stage, fault, watch, healed);
+    // What two did together is told of neither.
+    const alone = struck.length === 1 ? undefined : TWO_AT_ONCE;
+    for (const { fault, watch } of struck)
+      await this.#recovered(stage, alone === undefined ? fault : { ...fault, kind: alone }, {
+        watch,
+        healed,
+      });
     this.#watches.delete(healed);
     await sleep(quiet * 1000);
   }
@@ -175,7 +183,11 @@ export class Chaos {
     return watch;
   }
 
-  async #recovered(stage: Stage, fault: Fault, watch: RecoveryWatch, healed: RecoveryWatch): Promise<void> {
+  async #recovered(
+    stage: Stage,
+    fault: Omit<Fault, "kind"> & { kind: string },
+    { watch, healed }: { watch: RecoveryWatch; healed: RecoveryWatch },
+  ): Promise<void> {
     const { cutGroup, kind, target } = fault;
     await this.#wait(`a plan at each host after "${kind}"`, healed);
     this.#watches.delete(watch);

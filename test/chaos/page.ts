@@ -1,6 +1,7 @@
 /** The page on a chaos test: what was done, what held, how long recoveries took. */
 import os from "node:os";
 import { machineOf } from "../bench/machine.ts";
+import { TWO_AT_ONCE } from "./chaos.ts";
 import type { ChaosReport } from "./chaos.ts";
 import { KINDS } from "./faults.ts";
 import type { FaultKind } from "./faults.ts";
@@ -18,6 +19,8 @@ export interface PageFacts {
   date: Date;
   seconds: number;
   isNamespaced: boolean;
+  /** Load average of the machine at the beginning. */
+  load: number;
 }
 
 /** What the failovers lost, in numbers. */
@@ -35,7 +38,7 @@ export function chaosPage({ report, ...facts }: PageFacts): string {
   const seconds = (periods: number): string => ((periods * facts.periodMs) / 1000).toFixed(1);
   const rows = recoveryRows(report.recoveries, facts.periodMs).map(
     ({ kind, faults, median, max }) =>
-      `| ${KINDS[kind as FaultKind].what} | ${faults} | ${median.toFixed(1)} (${seconds(median)} s) | ${max.toFixed(1)} (${seconds(max)} s) |`,
+      `| ${whatOf(kind)} | ${faults} | ${median.toFixed(1)} (${seconds(median)} s) | ${max.toFixed(1)} (${seconds(max)} s) |`,
   );
   const loss = lossOf(report.lost);
   const found = report.violations.map(({ invariant, host, text }) => `- ${invariant}, ${host}: ${text}`);
@@ -82,8 +85,16 @@ of ${facts.periodMs / 1000} s. A host whose servers all live takes up to one per
 | ----- | ----- | ------ | ------- |
 ${rows.join("\n")}
 
-A NATS server that is lost is felt for longer than a classifier: its streams elect a new leader after 4 to 9 s, which is built into NATS.
+A NATS server that is lost is felt for longer than a classifier: its streams elect a new leader after 4 to 9 s, which is built into NATS, and
+one after the other where several elections are needed. The load of the machine when it began was ${facts.load.toFixed(1)} (runnable processes, ${cpus} CPUs): times are longer
+than they would be on a machine of one's own.
 `;
+}
+
+function whatOf(kind: string): string {
+  return kind === TWO_AT_ONCE
+    ? "two of these at once, of different kinds of servers"
+    : KINDS[kind as FaultKind].what;
 }
 
 function verdictOf({ violations }: ChaosReport, invariant: string): string {

@@ -3,6 +3,7 @@
  * writes docs/chaos-test.md, unless it is dry or of some kinds only. As root in network namespaces; else, or with --loopback, without cuts.
  */
 import { writeFileSync } from "node:fs";
+import os from "node:os";
 import { parseArgs } from "node:util";
 import { Chaos } from "../chaos/chaos.ts";
 import type { ChaosReport } from "../chaos/chaos.ts";
@@ -34,12 +35,22 @@ const isNamespaced = !values.loopback && process.getuid?.() === 0;
 const known = kindsFor(isNamespaced);
 const kinds = values.kinds?.split(",").map((text) => kindOf(text.trim())) ?? known;
 const date = new Date();
+const [load = 0] = os.loadavg();
 const startedMs = performance.now();
 const seconds = (): number => (performance.now() - startedMs) / 1000;
 
 const report = await run();
 if (!values.dry && values.kinds === undefined) {
-  const facts = { report, seed, minutes, periodMs: PERIOD_MS, planTtlMs: PLAN_TTL_MS, date, isNamespaced };
+  const facts = {
+    report,
+    seed,
+    minutes,
+    periodMs: PERIOD_MS,
+    planTtlMs: PLAN_TTL_MS,
+    date,
+    isNamespaced,
+    load,
+  };
   const page = chaosPage({ ...facts, seconds: seconds() });
   writeFileSync(new URL("../../docs/chaos-test.md", import.meta.url), page);
 }

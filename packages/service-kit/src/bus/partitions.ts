@@ -59,9 +59,16 @@ export class SilentConsumerError extends Error {
   override readonly name = "SilentConsumerError";
 }
 
+/** A consumer was made that leaves out what nobody has worked off. */
+export class SkippingConsumerError extends Error {
+  override readonly name = "SkippingConsumerError";
+}
+
 export class Partitions {
   readonly #options: PartitionsOptions;
   readonly #held = new Map<number, { consumer: string; messages: ConsumerMessages }>();
+  /** Consumers that begin too late, and could not be deleted. */
+  readonly #skipping = new Set<string>();
   #claims = 0;
 
   constructor(options: PartitionsOptions) {
@@ -106,10 +113,22 @@ export class Partitions {
   async #claim(manager: JetStreamManager, partition: number, names: readonly string[]): Promise<void> {
     const { kind, connection, self } = this.#options;
     const stream = streams[kind];
-    const before = names.filter((name) => name.startsWith(`${PREFIX}-${partition}-`));
+    const isOne = (name: string): boolean =>
+      name.startsWith(`${PREFIX}-${partition}-`) && !this.#skipping.has(name);
+    const before = names.filter(isOne);
     const known = await Promise.all(before.map((name) => this.#info(name)));
     const name = `${PREFIX}-${partition}-${self}-${++this.#claims}`;
-    const info = await manager.consumers.add(stream, this.#config(partition, name, startAfter(known)));
+    const start = startAfter(known);
+    const info = await manager.consumers.add(stream, this.#config(partition, name, start));
+    const { state } = await manager.streams.info(stream);
+    if (skipsSome(info, start, state.first_seq)) {
+      // Its acknowledgements must not be taken for anybody's.
+      this.#skipping.add(name);
+      await manager.consumers.delete(stream, name);
+      throw new SkippingConsumerError(
+        `the consumer of partition ${partition} begins at ${info.delivered.stream_seq + 1}, not at ${start ?? state.first_seq}`,
+      );
+    }
     // Not waited for: one whose server is gone does not answer.
     for (const old of before) this.#delete(manager, old);
     const consumer = jetstream(connection.current(), ASKING).consumers.getConsumerFromInfo(info);
@@ -193,6 +212,20 @@ export class Partitions {
 
 function isNotFound(error: unknown): boolean {
   return error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND;
+}
+
+/**
+ * Whether a consumer that was just made begins after the first message that it should give. A server that has just come back to its
+ * cluster makes consumers while it still has less of the stream than the others, and puts them at the end of what it has (seen with
+ * nats-server 2.9.10 frozen for some seconds: samples that the stream had were never handed over).
+ * @param first of the stream, by its leader
+ */
+export function skipsSome(
+  { delivered }: Pick<ConsumerInfo, "delivered">,
+  start: number | undefined,
+  first: number,
+): boolean {
+  return delivered.stream_seq + 1 > Math.max(start ?? 1, first);
 }
 
 const namesSchema = z.object({
