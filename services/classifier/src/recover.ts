@@ -17,6 +17,10 @@ export function isNewer(a: HistoryPoint, b: HistoryPoint): boolean {
   return a.bootId === b.bootId && a.sequence > b.sequence;
 }
 
+export function isSamePoint(a: HistoryPoint, b: HistoryPoint): boolean {
+  return a.bootId === b.bootId && a.generation === b.generation && a.sequence === b.sequence;
+}
+
 /** State of a host as its plan carries it: lists, counts and since. Usage and declarations come with the next sample. */
 export function stateFromPlan(plan: Plan): HostState {
   const guests: HostState["guests"] = {};

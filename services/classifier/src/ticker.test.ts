@@ -168,13 +168,37 @@ describe("Ticker", () => {
     const [store, plans] = [new MemoryStore(), new MemoryPlans()];
     const { ticker } = openTicker(store, plans);
     await ticker.tick(busy(1));
-    const newer = { ...plans.plan, generation: 9 };
+    const newer = { ...plans.plan, generation: 9, sequence: busy(5).sequence };
     await plans.put("h", JSON.stringify(newer), 1);
     await ticker.tick(busy(2));
     expect(plans.plan).toEqual(newer);
-    await ticker.tick(busy(3));
-    expect(plans.plan).toMatchObject({ sequence: busy(3).sequence });
+    await ticker.tick(busy(6));
+    expect(plans.plan).toMatchObject({ sequence: busy(6).sequence });
     expect(plans.plan?.generation).toBeGreaterThanOrEqual(9);
+  });
+
+  it("decides again from a plan that it met, where the store had lost what came before it", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const failedOver = new MemoryStore();
+    const { ticker } = openTicker(store, plans);
+    await openTicker(failedOver, new MemoryPlans()).ticker.tick(busy(1));
+    for (const tick of [1, 2, 3]) await ticker.tick(busy(tick));
+    // Read from a server that is behind, the plan of the first tick; then as it is.
+    const first = new MemoryPlans();
+    await openTicker(new MemoryStore(), first).ticker.tick(busy(1));
+    let isBehind = true;
+    const behind: PlanStore = {
+      get: async (host) => {
+        const entry = isBehind ? first.entry : await plans.get();
+        isBehind = false;
+        expect(host).toBe("h");
+        return entry;
+      },
+      put: (...args) => plans.put(...args),
+    };
+    expect(await openTicker(failedOver, behind).ticker.tick(busy(4))).toBe("decided");
+    expect(await failedOver.lists("h")).toEqual({ service: [], scientific: [guest] });
+    expect(plans.plan).toMatchObject({ generation: 2, sequence: busy(4).sequence });
   });
 
   it("goes on above the generation that an actuator reported", async () => {

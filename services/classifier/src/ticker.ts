@@ -18,7 +18,7 @@ import type { Logger, PlanEntry, Tracing } from "@kvm-governor/service-kit";
 import { DuplicateHostError, stateBefore } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import type { Arrivals, Migrations } from "./migrations.ts";
-import { aboveGeneration, isNewer, newestState } from "./recover.ts";
+import { aboveGeneration, isNewer, isSamePoint, newestState, stateFromPlan } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
 import { SharedReasons } from "./shared-reasons.ts";
 import { StoreUnavailableError } from "./store/store.ts";
@@ -146,8 +146,13 @@ export class Ticker {
       this.#bases.set(host, next);
       this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
       if (arrivals !== undefined) migrations?.committed(host, arrivals);
-      await this.#publish(host, next, decision.plan, text);
-      return "decided";
+      const follows = base.previous ?? { bootId: sample.bootId, generation: 0, sequence: 0 };
+      const unknown = await this.#publish(host, next, decision.plan, { text, follows });
+      if (unknown === undefined) return "decided";
+      // The store had lost what somebody published: decided once more, from that, so that nothing is counted out.
+      metrics.conflicts.inc();
+      const previous = stateFromPlan(unknown.published);
+      this.#bases.set(host, { ...next, ...unknown, previous, heardAtMs: undefined });
     }
     throw new StoreUnavailableError(`host ${host}: ${CONFLICTS_MAX} commits in a row met a conflict`);
   }
@@ -243,33 +248,46 @@ export class Ticker {
     }
   }
 
-  /** Puts a plan where the actuators look for it, unless a newer one is there: then somebody else went on. */
-  async #publish(host: string, base: Base, plan: Plan, text = JSON.stringify(plan)): Promise<void> {
+  /**
+   * Puts a plan where the actuators look for it, unless a newer one is there: then somebody else went on.
+   * @param follows what it was decided from, where it is new: a plan that lies there and is newer than that must not be lost
+   * @returns such a plan; this one is not put then
+   */
+  async #publish(
+    host: string,
+    base: Base,
+    plan: Plan,
+    { text = JSON.stringify(plan), follows }: { text?: string; follows?: HistoryPoint } = {},
+  ): Promise<{ published: Plan; revision: number } | undefined> {
     const { metrics } = this.#options;
-    let { revision, published } = base;
+    let { revision } = base;
+    let published = base.published;
     for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
       if (published !== undefined && !isNewer(plan, published)) {
         if (isNewer(published, plan)) {
           this.#bases.delete(host);
           metrics.planPuts.inc({ outcome: "newer-found" });
         }
-        return;
+        return undefined;
       }
       try {
         base.revision = await this.#options.plans.put(host, text, revision);
         base.published = plan;
         metrics.planPuts.inc({ outcome: "published" });
-        return;
+        return undefined;
       } catch (cause) {
         if (!(cause instanceof PlanConflictError)) {
           metrics.planPuts.inc({ outcome: "failed" });
           throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
         }
         metrics.planPuts.inc({ outcome: "conflict" });
-        const entry = await this.#getPlan(host);
-        revision = entry?.revision ?? 0;
-        published = entry === undefined ? undefined : this.#parsePlan(host, entry);
       }
+      const entry = await this.#getPlan(host);
+      const found = entry === undefined ? undefined : this.#parsePlan(host, entry);
+      revision = entry?.revision ?? 0;
+      published = found;
+      const isUnknown = found !== undefined && follows !== undefined && isNewer(found, follows);
+      if (isUnknown && !isSamePoint(found, plan)) return { published: found, revision };
     }
     throw new PlansUnavailableError(`plan of ${host}: changed under each of ${CONFLICTS_MAX} writes`);
   }

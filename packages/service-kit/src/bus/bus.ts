@@ -16,6 +16,7 @@ import type { BusMetrics } from "./metrics.ts";
 import { consumerConfig } from "./places.ts";
 import type { Place } from "./places.ts";
 import { Plans } from "./plans.ts";
+import { pullOptions } from "./pull.ts";
 import { Questions } from "./questions.ts";
 import type { QuestionsOptions } from "./questions.ts";
 import { SetAside } from "./set-aside.ts";
@@ -97,8 +98,13 @@ export class Bus {
     this.#streams = options.streams ?? streamSettingsSchema.parse({});
     this.#aside = new SetAside({ connection, metrics, log: options.log, now: () => performance.now() });
     if (options.manage === true) {
+      // Once they are there nobody waits: what a server lost is noticed by whoever needs it, and tried again until it is made.
+      let isFirst = true;
       this.#connection.onUp(() => {
-        this.#managed = this.#manage();
+        const managed = this.#manage().then((isDone) => {
+          if (isDone) isFirst = false;
+        });
+        if (isFirst) this.#managed = managed;
       });
     }
   }
@@ -124,12 +130,14 @@ export class Bus {
       await this.#tracing.span(spec, (span) => this.#send(kind, host, data, span));
     } catch (error) {
       this.#metrics.failures.inc({ kind });
+      this.#connection.failed(error);
       throw error;
     }
   }
 
   async #send(kind: MessageKind, host: string, data: string, span: Span): Promise<void> {
     await this.#publisher().publish(subjects[kind](host), data, withTrace(span));
+    this.#connection.answered();
   }
 
   /**
@@ -213,15 +221,13 @@ export class Bus {
     const manager = await jetstreamManager(connection);
     const { name } = await manager.consumers.add(stream, consumerConfig(kind, place));
     const consumer = await jetstream(connection).consumers.get(stream, name);
-    const messages: ConsumerMessages = await consumer.consume({
-      max_messages: PREFETCH,
-      abort_on_missing_resource: true,
-    });
+    const messages: ConsumerMessages = await consumer.consume(pullOptions(PREFETCH));
     const stop = (): void => messages.stop();
     const counting = setInterval(() => void this.#countBacklog(kind, consumer), BACKLOG_EVERY_MS);
     signal.addEventListener("abort", stop, { once: true });
     // Told to stop while the consumer was being made: no event comes any more.
     if (signal.aborted) stop();
+    void endIfSilent(messages);
     try {
       for await (const message of messages) await handler(asBusMessage(message));
     } finally {
@@ -241,7 +247,8 @@ export class Bus {
     }
   }
 
-  async #manage(): Promise<void> {
+  /** @returns whether it is done; else there is no connection any more */
+  async #manage(): Promise<boolean> {
     for (;;) {
       try {
         const changed = await ensureStreams(this.#connection.current(), this.#streams);
@@ -251,10 +258,10 @@ export class Bus {
             `made or changed: ${changed.join(", ")}`,
           );
         this.#options.readiness.set("streams", true);
-        return;
+        return true;
       } catch (error) {
         this.#options.readiness.set("streams", false, (error as Error).message);
-        if (!this.#connection.up) return;
+        if (!this.#connection.up) return false;
         this.#options.log.warn(
           { event: "streams-failed", err: error },
           "streams could not be made, trying again",
@@ -263,6 +270,11 @@ export class Bus {
       }
     }
   }
+}
+
+/** The server of the consumer may be gone, and the client asks it again for ever: whoever consumes begins anew. */
+async function endIfSilent(messages: ConsumerMessages): Promise<void> {
+  for await (const { type } of messages.status()) if (type === "heartbeats_missed") messages.stop();
 }
 
 function withTrace({ traceparent }: Span): Partial<JetStreamPublishOptions> {

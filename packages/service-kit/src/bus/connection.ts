@@ -4,6 +4,7 @@ import type { NatsConnection, TlsOptions } from "@nats-io/transport-node";
 import type { Logger } from "../log.ts";
 import type { Readiness } from "../readiness.ts";
 import type { NatsTls } from "../tls-files.ts";
+import { Silence } from "./silence.ts";
 
 export interface ConnectionOptions {
   /** One or more server addresses, separated by commas. */
@@ -36,6 +37,9 @@ export class BusConnection {
   #connection: NatsConnection | undefined;
   #up = false;
   #closed = false;
+  readonly #silence = new Silence(() => performance.now());
+  /** A server that we left because it was silent. */
+  #left: string | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -52,6 +56,11 @@ export class BusConnection {
     return this.#closed;
   }
 
+  /** Where answers come to; undefined: the client's default. */
+  get inboxPrefix(): string | undefined {
+    return this.#options.inboxPrefix;
+  }
+
   /** The connection, once there was one. It may be down: requests then fail by themselves. */
   connected(): Promise<NatsConnection> {
     return this.#connected;
@@ -66,6 +75,22 @@ export class BusConnection {
   current(): NatsConnection {
     if (this.#connection === undefined || !this.#up) throw new BusAwayError("NATS is away");
     return this.#connection;
+  }
+
+  /** JetStream answered. */
+  answered(): void {
+    this.#silence.end();
+  }
+
+  /** A request to JetStream failed. Where nobody has answered for long, another server is asked, if there is one. */
+  failed(error: unknown): void {
+    if (!this.#up || !this.#silence.failed(error) || !this.#options.url.includes(",")) return;
+    this.#left = this.server;
+    this.#options.log.warn(
+      { event: "nats-silent", server: this.server },
+      `JetStream has not answered for long on ${this.server}: asking another server`,
+    );
+    this.#reconnect();
   }
 
   /** Calls back after each connect and reconnect. Returns the way to stop it. */
@@ -124,14 +149,31 @@ export class BusConnection {
   async #follow(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       if (status.type === "disconnect") this.#goDown("disconnected");
-      if (status.type === "reconnect") this.#goUp("reconnected");
+      if (status.type === "reconnect") this.#reconnected();
       if (status.type === "error")
         this.#options.log.warn({ event: "nats-error", err: status.error }, "NATS error");
     }
     this.#goDown("closed");
   }
 
+  #reconnected(): void {
+    // The client begins with the first of its servers, which may be the one that was left.
+    const isSame = this.#left !== undefined && this.server === this.#left;
+    this.#left = undefined;
+    if (isSame) this.#reconnect();
+    else this.#goUp("reconnected");
+  }
+
+  #reconnect(): void {
+    this.#connection
+      ?.reconnect()
+      .catch((error: unknown) =>
+        this.#options.log.debug({ event: "reconnect-failed", err: error }, "not connected any more"),
+      );
+  }
+
   #goUp(how: string): void {
+    this.#silence.end();
     this.#up = true;
     this.#options.readiness.set("nats", true, how);
     this.#options.log.info({ event: "nats-up" }, `NATS ${how}`);

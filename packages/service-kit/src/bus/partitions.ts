@@ -11,13 +11,19 @@ import type {
   JetStreamManager,
   JsMsg,
 } from "@nats-io/jetstream";
+import type { NatsConnection } from "@nats-io/transport-node";
+import { z } from "zod";
 import { partitionSubject, streams } from "@kvm-governor/policy";
+import type { Logger } from "../log.ts";
 import type { BusConnection } from "./connection.ts";
+import { pullOptions } from "./pull.ts";
+import { isSilence } from "./silence.ts";
 import type { MessageKind } from "./streams.ts";
 
 export interface PartitionsOptions {
   kind: Exclude<MessageKind, "host">;
   connection: BusConnection;
+  log: Logger;
   /** Name of this process among those who share the work. */
   self: string;
   /** How long the server keeps the place of one who is away: as long as the stream keeps messages. */
@@ -38,10 +44,31 @@ const UNACKED_MAX = 256;
 /** Asked for ahead, a partition: bounds what lies in memory and is not looked at yet. */
 const PREFETCH = 16;
 const CONSUMER_NOT_FOUND = 10014;
+/** A consumer whose server is gone does not answer; the others do at once. */
+const ASKING = { timeout: 1000 } as const;
+/** Tried again sooner than by the client's default of 5 s: plans wait for it. */
+const MAKING = { timeout: 2000 } as const;
+
+/** The server does not say which consumers there are. */
+export class ConsumerNamesError extends Error {
+  override readonly name = "ConsumerNamesError";
+}
+
+/** A consumer's server gave no sign of life. */
+export class SilentConsumerError extends Error {
+  override readonly name = "SilentConsumerError";
+}
+
+/** A consumer was made that leaves out what nobody has worked off. */
+export class SkippingConsumerError extends Error {
+  override readonly name = "SkippingConsumerError";
+}
 
 export class Partitions {
   readonly #options: PartitionsOptions;
   readonly #held = new Map<number, { consumer: string; messages: ConsumerMessages }>();
+  /** Consumers that begin too late, and could not be deleted. */
+  readonly #skipping = new Set<string>();
   #claims = 0;
 
   constructor(options: PartitionsOptions) {
@@ -56,11 +83,13 @@ export class Partitions {
   async claim(wanted: readonly number[]): Promise<void> {
     const missing = wanted.filter((partition) => !this.#held.has(partition));
     if (missing.length === 0) return;
-    const manager = await jetstreamManager(this.#options.connection.current());
-    const existing = await listConsumers(manager, streams[this.#options.kind]);
-    await Promise.all(missing.map((partition) => this.#claim(manager, partition, existing)));
-    const old = existing.find(({ name }) => name === OLD_SHARED_CONSUMER);
-    if (old !== undefined && old.num_waiting === 0) await this.#delete(manager, OLD_SHARED_CONSUMER);
+    const connection = this.#options.connection.current();
+    const manager = await jetstreamManager(connection, MAKING);
+    const names = await consumerNames(connection, streams[this.#options.kind]);
+    await Promise.all(missing.map((partition) => this.#claim(manager, partition, names)));
+    if (!names.includes(OLD_SHARED_CONSUMER)) return;
+    const old = await this.#info(OLD_SHARED_CONSUMER);
+    if (old?.num_waiting === 0) this.#delete(manager, OLD_SHARED_CONSUMER);
   }
 
   /** Takes no further messages; what is in work may still be acknowledged. The place stays for the next one. */
@@ -74,38 +103,62 @@ export class Partitions {
 
   /** Messages that wait for this process, or are in its hands and not worked off. */
   async backlog(): Promise<number> {
-    const manager = await jetstreamManager(this.#options.connection.current());
-    const own = new Set([...this.#held.values()].map(({ consumer }) => consumer));
+    const own = [...this.#held.values()].map(({ consumer }) => this.#info(consumer));
     let backlog = 0;
-    for (const info of await listConsumers(manager, streams[this.#options.kind])) {
-      if (own.has(info.name)) backlog += info.num_pending + info.num_ack_pending;
-    }
+    for (const info of await Promise.all(own))
+      if (info !== undefined) backlog += info.num_pending + info.num_ack_pending;
     return backlog;
   }
 
-  async #claim(
-    manager: JetStreamManager,
-    partition: number,
-    existing: readonly ConsumerInfo[],
-  ): Promise<void> {
+  async #claim(manager: JetStreamManager, partition: number, names: readonly string[]): Promise<void> {
     const { kind, connection, self } = this.#options;
     const stream = streams[kind];
-    const before = existing.filter(({ name }) => name.startsWith(`${PREFIX}-${partition}-`));
-    const consumer = `${PREFIX}-${partition}-${self}-${++this.#claims}`;
-    await manager.consumers.add(stream, this.#config(partition, consumer, startAfter(before)));
-    await Promise.all(before.map(({ name }) => this.#delete(manager, name)));
-    const messages = await (
-      await jetstream(connection.current()).consumers.get(stream, consumer)
-    ).consume({ max_messages: PREFETCH, abort_on_missing_resource: true });
-    this.#held.set(partition, { consumer, messages });
+    const isOne = (name: string): boolean =>
+      name.startsWith(`${PREFIX}-${partition}-`) && !this.#skipping.has(name);
+    const before = names.filter(isOne);
+    const known = await Promise.all(before.map((name) => this.#info(name)));
+    const name = `${PREFIX}-${partition}-${self}-${++this.#claims}`;
+    const start = startAfter(known);
+    const info = await manager.consumers.add(stream, this.#config(partition, name, start));
+    const { state } = await manager.streams.info(stream);
+    if (skipsSome(info, start, state.first_seq)) {
+      // Its acknowledgements must not be taken for anybody's.
+      this.#skipping.add(name);
+      await manager.consumers.delete(stream, name);
+      throw new SkippingConsumerError(
+        `the consumer of partition ${partition} begins at ${info.delivered.stream_seq + 1}, not at ${start ?? state.first_seq}`,
+      );
+    }
+    // Not waited for: one whose server is gone does not answer.
+    for (const old of before) this.#delete(manager, old);
+    const consumer = jetstream(connection.current(), ASKING).consumers.getConsumerFromInfo(info);
+    const messages = await consumer.consume(pullOptions(PREFETCH));
+    this.#held.set(partition, { consumer: name, messages });
     void this.#work(partition, messages);
+    void this.#listen(partition, messages);
+  }
+
+  /** @returns undefined: it is gone, or its server is */
+  async #info(name: string): Promise<ConsumerInfo | undefined> {
+    try {
+      const manager = await jetstreamManager(this.#options.connection.current(), {
+        ...ASKING,
+        checkAPI: false,
+      });
+      return await manager.consumers.info(streams[this.#options.kind], name);
+    } catch (error) {
+      if (isSilence(error) || isNotFound(error)) return undefined;
+      throw error;
+    }
   }
 
   #config(partition: number, name: string, start: number | undefined): Partial<ConsumerConfig> {
     const { kind, keptMs } = this.#options;
     return {
-      // Durable: in a cluster it has the stream's replicas.
       durable_name: name,
+      // One that is lost with its server is made anew at once; to have copies it would have to wait for elections.
+      num_replicas: 1,
+      mem_storage: true,
       filter_subject: partitionSubject(kind, partition),
       ack_policy: AckPolicy.Explicit,
       ack_wait: ACK_WAIT_MS * NANOS,
@@ -133,30 +186,79 @@ export class Partitions {
     this.#options.lost(partition, cause);
   }
 
-  async #delete(manager: JetStreamManager, name: string): Promise<void> {
-    try {
-      await manager.consumers.delete(streams[this.#options.kind], name);
-    } catch (error) {
-      // Somebody else took over as well, or the server did it by itself.
-      if (!(error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND)) throw error;
+  /** A server that is silent is taken for gone, with the consumer on it: the client would ask it again for ever. */
+  async #listen(partition: number, messages: ConsumerMessages): Promise<void> {
+    for await (const { type } of messages.status()) {
+      if (type !== "heartbeats_missed" || this.#held.get(partition)?.messages !== messages) continue;
+      this.#held.delete(partition);
+      messages.stop();
+      this.#options.lost(
+        partition,
+        new SilentConsumerError(`the consumer of partition ${partition} is silent`),
+      );
     }
+  }
+
+  /** In the background. Where it fails, the server forgets the consumer by itself after `keptMs`. */
+  #delete(manager: JetStreamManager, name: string): void {
+    const { kind, log } = this.#options;
+    manager.consumers.delete(streams[kind], name).catch((error: unknown) => {
+      // Somebody else took over as well, or the server did it by itself.
+      if (!isNotFound(error))
+        log.debug({ event: "consumer-left", consumer: name, err: error }, `consumer ${name} was not deleted`);
+    });
   }
 }
 
-async function listConsumers(manager: JetStreamManager, stream: string): Promise<ConsumerInfo[]> {
-  const found: ConsumerInfo[] = [];
-  for await (const info of manager.consumers.list(stream)) found.push(info);
-  return found;
+function isNotFound(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND;
 }
 
 /**
- * The first message that nobody acknowledged, as a sequence of the stream. All that consumers acknowledged without a gap
- * is done, whoever did it; what lies above a gap comes again and is recognised.
+ * Whether a consumer that was just made begins after the first message that it should give. A server that has just come back to its
+ * cluster makes consumers while it still has less of the stream than the others, and puts them at the end of what it has (seen with
+ * nats-server 2.9.10 frozen for some seconds: samples that the stream had were never handed over).
+ * @param first of the stream, by its leader
  */
-function startAfter(before: readonly ConsumerInfo[]): number | undefined {
-  if (before.length === 0) return undefined;
+export function skipsSome(
+  { delivered }: Pick<ConsumerInfo, "delivered">,
+  start: number | undefined,
+  first: number,
+): boolean {
+  return delivered.stream_seq + 1 > Math.max(start ?? 1, first);
+}
+
+const namesSchema = z.object({
+  total: z.int().min(0),
+  consumers: z.array(z.string()).nullish(),
+  error: z.object({ description: z.string() }).optional(),
+});
+
+/**
+ * Names alone: for a list with everything a cluster asks all its servers, and waits for seconds for a consumer that is just being made.
+ * @throws {ConsumerNamesError}
+ */
+async function consumerNames(connection: NatsConnection, stream: string): Promise<string[]> {
+  const names: string[] = [];
+  for (;;) {
+    const question = JSON.stringify({ offset: names.length });
+    const answer = await connection.request(`$JS.API.CONSUMER.NAMES.${stream}`, question, ASKING);
+    const { total, consumers, error } = namesSchema.parse({ total: 0, ...answer.json<object>() });
+    if (error !== undefined) throw new ConsumerNamesError(`consumers of ${stream}: ${error.description}`);
+    names.push(...(consumers ?? []));
+    if ((consumers ?? []).length === 0 || names.length >= total) return names;
+  }
+}
+
+/**
+ * The first message that nobody acknowledged, as a sequence of the stream; undefined: not known, then all come again. All that
+ * consumers acknowledged without a gap is done, whoever did it; what lies above a gap comes again and is recognised.
+ */
+function startAfter(before: readonly (ConsumerInfo | undefined)[]): number | undefined {
+  const known = before.filter((info) => info !== undefined);
+  if (known.length === 0) return undefined;
   return Math.max(
     1,
-    ...before.map(({ ack_floor, config }) => Math.max(ack_floor.stream_seq + 1, config.opt_start_seq ?? 1)),
+    ...known.map(({ ack_floor, config }) => Math.max(ack_floor.stream_seq + 1, config.opt_start_seq ?? 1)),
   );
 }

@@ -4,6 +4,7 @@ import type { KV } from "@nats-io/kv";
 import { publishSpan } from "../tracing/messaging.ts";
 import type { Span, Tracing } from "../tracing/tracing.ts";
 import type { BusConnection } from "./connection.ts";
+import { watchPlans } from "./plan-watch.ts";
 import { openPlans } from "./streams.ts";
 
 export interface PlanEntry {
@@ -37,7 +38,7 @@ export class Plans {
 
   /** @throws {BusAwayError} NATS is away; {Error} the bucket does not exist yet, or no answer came */
   async get(host: string): Promise<PlanEntry | undefined> {
-    const entry = await (await this.#bucket()).get(host);
+    const entry = await this.#asked(async () => (await this.#bucket()).get(host));
     if (entry === null || entry.operation !== "PUT") return undefined;
     return { host, data: entry.value, revision: entry.revision };
   }
@@ -49,9 +50,23 @@ export class Plans {
    * @throws {PlanConflictError} the key has another revision by now
    */
   async put(host: string, plan: unknown, revision: number): Promise<number> {
-    const kv = await this.#bucket();
+    const kv = await this.#asked(() => this.#bucket());
     const spec = publishSpan("plan", host, this.#bus.server);
-    return this.#tracing.span(spec, (span) => this.#put(kv, host, { plan, span, revision }));
+    return this.#tracing.span(spec, (span) =>
+      this.#asked(() => this.#put(kv, host, { plan, span, revision })),
+    );
+  }
+
+  /** Tells the connection whether somebody answered. */
+  async #asked<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      const answer = await question();
+      this.#bus.answered();
+      return answer;
+    } catch (error) {
+      this.#bus.failed(error);
+      throw error;
+    }
   }
 
   /** The client's put() takes no headers and its watch() shows none: the trace goes along in the plan. */
@@ -87,6 +102,7 @@ export class Plans {
         await this.#watchOnce(host, signal, onPlan);
       } catch (error) {
         if (signal.aborted || this.#bus.closed) return;
+        this.#bus.failed(error);
         away(error as Error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
@@ -104,7 +120,7 @@ export class Plans {
 
   /** Ends at a reconnect, so that the watch is made anew: the server's side of it may be lost. */
   async #watchOnce(host: string, signal: AbortSignal, onPlan: (entry: PlanEntry) => void): Promise<void> {
-    const watch = await (await this.#bucket()).watch({ key: host });
+    const watch = await watchPlans(this.#bus.current(), host, this.#bus.inboxPrefix);
     const stop = (): void => watch.stop();
     let first = this.#bus.up;
     const unlisten = this.#bus.onUp(() => {
@@ -115,10 +131,7 @@ export class Plans {
     // Told to stop while the watch was being made: no event comes any more.
     if (signal.aborted) stop();
     try {
-      for await (const entry of watch) {
-        if (entry.operation === "PUT")
-          onPlan({ host: entry.key, data: entry.value, revision: entry.revision });
-      }
+      await watch.run(({ key, value, revision }) => onPlan({ host: key, data: value, revision }));
     } finally {
       unlisten();
       signal.removeEventListener("abort", stop);

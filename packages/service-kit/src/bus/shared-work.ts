@@ -49,13 +49,14 @@ export class SharedWork {
 
   constructor(options: SharedWorkOptions) {
     this.#options = options;
-    const { connection, self, silenceMs, now, keptMs, handlers } = options;
+    const { connection, log, self, silenceMs, now, keptMs, handlers } = options;
     this.#members = new Members({ connection, self, silenceMs, now, changed: () => void this.#settle() });
     this.#kinds = (["sample", "applied"] as const).map(
       (kind) =>
         new Partitions({
           kind,
           connection,
+          log,
           self,
           keptMs: keptMs[kind],
           handle: handlers[kind],
@@ -135,6 +136,7 @@ export class SharedWork {
       metrics.members.set(living.length);
     } catch (error) {
       if (this.#isStopped) return;
+      this.#options.connection.failed(error);
       log.warn({ event: "claim-failed", err: error }, "partitions could not be taken, trying again");
       this.#later();
     }

@@ -31,6 +31,9 @@ const PER_HOST: Record<MessageKind, number> = { sample: 64, applied: 64, host: 1
 const REFUSED_PER_HOST = 8;
 const REFUSED_BYTES_MAX = 32 * 1024 * 1024;
 
+/** Code of JetStream (nats-server, errors.json: JSStreamNotFoundErr). */
+const STREAM_NOT_FOUND = 10059;
+
 const nanos = (ms: number): number => ms * 1_000_000;
 
 /** Not made use of; the server refuses one that is longer than messages are kept. */
@@ -85,10 +88,10 @@ export function streamMemoryBytes(settings: StreamSettings): number {
  */
 export async function ensureStreams(connection: NatsConnection, settings: StreamSettings): Promise<string[]> {
   const manager = await jetstreamManager(connection);
-  const known = new Map<string, StreamConfig>();
-  for await (const { config } of manager.streams.list()) known.set(config.name, config);
+  const configs = streamConfigs(settings);
+  const known = await knownStreams(manager, [...configs.map(({ name }) => name), PLANS_STREAM]);
   const touched: string[] = [];
-  for (const config of streamConfigs(settings)) {
+  for (const config of configs) {
     const found = known.get(config.name);
     if (found === undefined) await manager.streams.add(config);
     else if (!(await update(manager, found, config))) continue;
@@ -101,12 +104,34 @@ export async function ensureStreams(connection: NatsConnection, settings: Stream
       history: 1,
       storage: StorageType.File,
       replicas,
+      // Read from the leader alone: any other server of a cluster may be behind, and decisions rest on it.
+      allow_direct: false,
     });
     touched.push(PLANS_STREAM);
-  } else if (await update(manager, plans, { name: PLANS_STREAM, num_replicas: replicas })) {
-    touched.push(PLANS_STREAM);
+  } else {
+    // The server leaves out what is false.
+    const wanted = { name: PLANS_STREAM, num_replicas: replicas };
+    const isRead = plans.allow_direct === true ? { allow_direct: false } : {};
+    if (await update(manager, plans, { ...wanted, ...isRead })) touched.push(PLANS_STREAM);
   }
   return touched;
+}
+
+/** Asked one by one: for a list a cluster asks all its servers, and waits for seconds for one that is away. */
+async function knownStreams(
+  manager: JetStreamManager,
+  names: readonly string[],
+): Promise<Map<string, StreamConfig>> {
+  const known = new Map<string, StreamConfig>();
+  const look = async (name: string): Promise<void> => {
+    try {
+      known.set(name, (await manager.streams.info(name)).config);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)) throw error;
+    }
+  };
+  await Promise.all(names.map(look));
+  return known;
 }
 
 async function update(manager: JetStreamManager, found: StreamConfig, wanted: Config): Promise<boolean> {

@@ -14,11 +14,13 @@ export interface RedisOptions {
 }
 
 const PING_EVERY_MS = 1000;
+const AGAIN_MS = 200;
 
 export class RedisConnection {
   readonly redis: RedisClient;
   readonly #options: RedisOptions;
   readonly #pings: NodeJS.Timeout;
+  #again: NodeJS.Timeout | undefined;
   #up = false;
   #told: string | undefined;
   #closed = false;
@@ -32,6 +34,9 @@ export class RedisConnection {
     this.redis.on("close", () => this.#up && this.#goDown("disconnected"));
     // Every failure also reaches whoever sent a command; without a listener ioredis prints it.
     this.redis.on("error", (error: Error) => this.#goDown(error.message));
+    // The client gives up for good where Sentinels tell of a failover while it asks them who is the primary (ioredis 6.0.0,
+    // FailoverDetector ends the connect that is under way): it must not.
+    this.redis.on("end", () => this.#connectAgain());
     this.#pings = setInterval(() => void this.#ping(), PING_EVERY_MS);
     exposeRedisUp(options.registry, () => this.#up);
   }
@@ -43,7 +48,19 @@ export class RedisConnection {
   close(): void {
     this.#closed = true;
     clearInterval(this.#pings);
+    clearTimeout(this.#again);
     this.redis.disconnect();
+  }
+
+  #connectAgain(): void {
+    if (this.#closed) return;
+    this.#goDown("the client gave up");
+    clearTimeout(this.#again);
+    this.#again = setTimeout(() => {
+      if (this.#closed || this.redis.status !== "end") return;
+      // Ends with another "end", or is tried again by the client.
+      this.redis.connect().catch((error: unknown) => this.#goDown((error as Error).message));
+    }, AGAIN_MS);
   }
 
   async #ping(): Promise<void> {
