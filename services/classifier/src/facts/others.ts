@@ -31,9 +31,9 @@ export interface Wanted {
 
 /** Nobody is asked the same more often. */
 export const ASK_EVERY_MS = 1000;
-/** Reading the answers about a large fleet takes at most this part of the time, at so much a host (bench console). */
+/** Reading the answers about a large fleet takes at most this part of the time, at so much a host (bench facts). */
 const READING_PART = 0.05;
-const READING_MS = 0.02;
+const READING_MS = 0.01;
 const FLEET_EVERY_MS_MAX = 3000;
 /** A host that nobody speaks for any more is shown as it was for so long: the next one that works it off will. */
 const ORPHAN_MS = 300_000;
