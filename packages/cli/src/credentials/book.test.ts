@@ -45,7 +45,10 @@ test("gives each user rights on its own host's subjects", () => {
   book.add("h2", now);
   const text = readFileSync(book.serverFile, "utf8");
   // A hash is of random letters: one may spell a host's id.
-  const blocks = text.replaceAll(/\$2[aby]\$[^"]+/g, "HASH").split("\n    {").slice(1);
+  const blocks = text
+    .replaceAll(/\$2[aby]\$[^"]+/g, "HASH")
+    .split("\n    {")
+    .slice(1);
   expect(blocks).toHaveLength(3);
   expect(blocks[0]).toContain("user: control, password: $NATS_CONTROL_PASSWORD");
   for (const [at, own, other] of [
