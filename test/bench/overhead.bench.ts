@@ -1,7 +1,7 @@
 /**
  * What the whole manager costs a host at T_check 5 s: CPU and memory of collector, classifier and actuator with 4, 40 and 200 guests
  * (NATS and Redis apart: they serve a fleet), and how much slower a fully loaded host is with it than without. `--only N`: one
- * size. Needs root, /dev/kvm and cgroup v1.
+ * size; `--rounds N`: so many rounds. Needs root, /dev/kvm and cgroup v1.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,15 +10,18 @@ import { below, runBench, type Aim, type Lookup } from "./harness.ts";
 import { OverheadArm } from "./overhead-arm.ts";
 
 const SIZES = [4, 40, 200];
-const ROUNDS = 3;
+const ROUNDS = 8;
 /** Of the aim: below 1% of one core, and nothing that can be measured. */
 const AIMED_AT = 40;
 
-const only = process.argv.includes("--only")
-  ? Number(process.argv[process.argv.indexOf("--only") + 1])
-  : undefined;
+const only = numberAfter("--only");
 if (only !== undefined && !SIZES.includes(only)) throw new Error(`--only takes one of ${SIZES.join(", ")}`);
 const sizes = only === undefined ? SIZES : [only];
+
+function numberAfter(option: string): number | undefined {
+  const at = process.argv.indexOf(option);
+  return at === -1 ? undefined : Number(process.argv[at + 1]);
+}
 
 /** A slow-down that cannot be told from none: the middle four fifths of the rounds hold 0. */
 function aims(figure: Lookup): Aim[] {
@@ -37,8 +40,8 @@ const dir = mkdtempSync(join(tmpdir(), "kvmgov-bench-"));
 try {
   await runBench({
     name: "overhead",
-    warmUpRounds: 0,
-    arms: sizes.map((size) => new OverheadArm(size, ROUNDS, dir)),
+    warmUpRounds: 1,
+    arms: sizes.map((size) => new OverheadArm(size, numberAfter("--rounds") ?? ROUNDS, dir)),
     aims,
   });
 } finally {

@@ -21,8 +21,8 @@ export const PATIENCE_MAX = 16 * PERIODS;
 const NEAR = 0.8;
 /** A service that gets less than its SLA counts as one that waits this many times what it declared. */
 const SHORT_RATIO = 2;
-/** Where no declared service runs as much as this, as part of its vCPUs, nothing is learnt about waiting. */
-const ACTIVE_USAGE = 0.01;
+/** Where guests do not run as much as this, as part of their vCPUs, nothing is learnt about waiting. */
+export const ACTIVE_USAGE = 0.01;
 
 /** What one service did in the period. Parts of its vCPUs' time. */
 export interface DelaySeen {
@@ -52,8 +52,9 @@ export interface DelayStep {
 /**
  * One period of all services of a host that declared a delay; at least one.
  * @param top highest rung that other guests of the host allow
+ * @param isTried scientific guests ran: without them nothing is learnt about what they cost
  */
-export function followDelay(watches: readonly DelayWatch[], top: number): DelayStep {
+export function followDelay(watches: readonly DelayWatch[], top: number, isTried = true): DelayStep {
   const fresh: DelayState = { rung: FIRST_RUNG, calm: 0, debt: 0, patience: PATIENCE_MIN };
   const before = watches.map((watch) => watch.before ?? fresh);
   const common = commonOf(before);
@@ -67,7 +68,10 @@ export function followDelay(watches: readonly DelayWatch[], top: number): DelayS
     const next = debts.map((debt) => ({ rung, calm: 0, debt, patience, failed: inForce }));
     return { rung, next, ...(loweredBy === undefined ? {} : { loweredBy }) };
   }
-  const calm = calmOf(before, watches, ratios, inForce);
+  const isActive = watches.some(({ seen }) => (seen?.usage ?? 0) >= ACTIVE_USAGE);
+  // What was kept from scientific guests comes back also while services are quiet.
+  const teaches = (isActive && isTried) || inForce < FIRST_RUNG;
+  const calm = calmOf(before, ratios, teaches);
   // Who cannot be read does not hold the others up: when it comes back it is heard.
   const heard = calm.filter((_, i) => ratios[i] !== undefined);
   const least = heard.length === 0 ? 0 : Math.min(...heard);
@@ -126,13 +130,9 @@ function loweredTo(inForce: number, ratio: number, debt: number): number {
 /** Calm periods of each watch since the last one that exceeded, or since the rung changed. */
 function calmOf(
   before: readonly DelayState[],
-  watches: readonly DelayWatch[],
   ratios: readonly (number | undefined)[],
-  inForce: number,
+  teaches: boolean,
 ): number[] {
-  const isActive = watches.some(({ seen }) => (seen?.usage ?? 0) >= ACTIVE_USAGE);
-  // What was kept from scientific guests comes back also while services are quiet.
-  const teaches = isActive || inForce < FIRST_RUNG;
   return before.map(({ calm }, i) => {
     const ratio = ratios[i];
     if (ratio === undefined) return calm;

@@ -147,6 +147,17 @@ describe("who else is on the host", () => {
     expect(weight(arrived)).toBe("idle");
   });
 
+  it("a scientific guest that arrives begins below all services, and one that stands still teaches nothing", () => {
+    const host = new TestHost({}, { cpus: cpus(2) });
+    expect(host.run(1000, [web(CALM)]).report.delayRung).toBe(FIRST_RUNG);
+    const idle = { ...SOLVER, vcpus: SOLVER.vcpus.map((vcpu) => ({ ...vcpu, run: 0 })) };
+    expect(weight(host.run(1000, [idle, web(CALM)]))).toBe("idle");
+    expect(weight(host.run(99, [SOLVER, web(CALM)]))).toBe("idle");
+    expect(weight(host.tick([SOLVER, web(CALM)]))).toBe(0.125);
+    expect(host.tick([web(CALM)]).report.delayRung).toBe(FIRST_RUNG);
+    expect(weight(host.tick([SOLVER, web(CALM)]))).toBe("idle");
+  });
+
   it("one that was inferred to be scientific is no service any more, and its declaration does not count", () => {
     const host = new TestHost({ beta: 2 }, { cpus: cpus(8) });
     const decision = host.run(5, [guest(2, BUSY, { declared: { class: "auto", slaDelay: 0.1 } })]);

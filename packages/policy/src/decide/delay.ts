@@ -1,7 +1,7 @@
 /** Declared delays on one host: which services count, and what their waiting leaves to scientific guests. */
 import type { Settings } from "../settings.ts";
 import type { DelayState } from "../state.ts";
-import { followDelay } from "./delay-control.ts";
+import { ACTIVE_USAGE, followDelay } from "./delay-control.ts";
 import type { DelaySeen, DelayWatch } from "./delay-control.ts";
 import { EQUAL_RUNG, FIRST_RUNG, TOP_RUNG } from "./delay-ladder.ts";
 import type { Kept } from "./kept.ts";
@@ -42,7 +42,11 @@ export function holdDelay(
     ...silent.map(({ state }) => ({ slaDelay: 1, before: state.delay, seen: undefined })),
   ];
   const top = topRung(managed, kept, exempt.length + duplicates.length, settings);
-  const { rung, next, loweredBy } = followDelay(watches, top);
+  const isTried = managed.some(
+    ({ classified, readable, use }) =>
+      classified.class === "scientific" && readable && use.usage >= ACTIVE_USAGE,
+  );
+  const { rung, next, loweredBy } = followDelay(watches, top, isTried);
   const uuids = [...declared.map(({ sample }) => sample.uuid), ...silent.map(({ uuid }) => uuid)];
   const lowered = loweredBy === undefined ? undefined : declared[loweredBy];
   return {
@@ -75,7 +79,11 @@ function topRung(
     managed.every(
       (guest) => guest.classified.class === "scientific" || heldDelay(guest, settings) !== undefined,
     ) && kept.every(({ state }) => state.class === "scientific" || state.delay !== undefined);
-  if (!isOpen) return FIRST_RUNG;
+  // Who comes to a host without scientific guests begins where all begin.
+  const isTaken = [...managed.map(({ classified }) => classified), ...kept.map(({ state }) => state)].some(
+    (guest) => guest.class === "scientific",
+  );
+  if (!isOpen || !isTaken) return FIRST_RUNG;
   return others > 0 ? EQUAL_RUNG : TOP_RUNG;
 }
 
