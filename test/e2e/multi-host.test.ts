@@ -32,6 +32,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers", "namespaces"], "thre
   let a: Manned;
   let b: Manned;
   let c: Manned;
+  const timers = new Set<NodeJS.Timeout>();
 
   beforeAll(async () => {
     before = machineState();
@@ -39,6 +40,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers", "namespaces"], "thre
     [a, b, c] = stage.hosts;
   }, 120_000);
   afterAll(async () => {
+    // Those of a test that failed look at hosts that are about to go.
+    for (const timer of timers) clearInterval(timer);
     await stage?.stop();
     expect(await changesSince(before)).toEqual(NO_CHANGES);
   }, 120_000);
@@ -60,6 +63,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers", "namespaces"], "thre
     const timer = setInterval(() => {
       if (!isHeld(manned)) lapses++;
     }, PERIOD_MS / 5);
+    timers.add(timer);
     return () => {
       clearInterval(timer);
       return lapses;

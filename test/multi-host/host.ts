@@ -8,11 +8,12 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { startLibvirt } from "@kvm-governor/lab";
 import type { Guest, Libvirt } from "@kvm-governor/lab";
 import { kernelState } from "../support/actuator-bench.ts";
-import { ServiceProcess, waitFor } from "../support/service-process.ts";
+import { ServiceProcess } from "../support/service-process.ts";
 import type { Cable, Network } from "./network.ts";
 
 const INIT = fileURLToPath(new URL("host-space.sh", import.meta.url));
@@ -152,24 +153,35 @@ export class Host implements AsyncDisposable {
     return service;
   }
 
-  /** Ends services, guests and libvirt, then the namespaces. */
+  /** Ends services, guests and libvirt, then the namespaces. What does not end in time is named, and killed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.cable.plug();
-    try {
-      for (const service of this.#services.reverse()) {
+    const problems: unknown[] = [];
+    const step = (what: string, end: Promise<unknown>): Promise<unknown> =>
+      inTime(`${this.name}: ${what}`, end).catch((error: unknown) => problems.push(error));
+    await Promise.all(
+      this.#services.map(async (service) => {
         service.signal("SIGCONT");
-        await service.stop();
-      }
-    } finally {
-      await this.libvirt.stop();
-      await endSpace(this.#init);
-    }
-    await waitFor(
-      "the end of the namespaces",
-      5000,
-      () => !existsSync(`/proc/${this.#initPid}`) || undefined,
+        await step(`service ${service.url}, whose last word is ${service.log.at(-1)?.msg}`, service.stop());
+        await service.kill();
+      }),
     );
+    await step("libvirt", this.libvirt.stop());
+    await step("namespaces", endSpace(this.#init));
+    this.#init.kill("SIGKILL");
+    if (problems.length > 0) throw new AggregateError(problems, problems.map(String).join("; "));
   }
+}
+
+const STEP_MS_MAX = 25_000;
+
+/** @throws {Error} naming what did not end */
+async function inTime(what: string, end: Promise<unknown>): Promise<void> {
+  const late = new AbortController();
+  const limit = sleep(STEP_MS_MAX, true, { signal: late.signal }).catch(() => true);
+  const isLate = await Promise.race([end.then(() => false), limit]);
+  late.abort();
+  if (isLate) throw new Error(`${what} does not end within ${STEP_MS_MAX} ms`);
 }
 
 async function endSpace(init: ChildProcess): Promise<void> {
