@@ -68,8 +68,8 @@ ${report.plans} plans accepted, ${report.samples} samples stored (${report.repea
 | each guest in exactly one list of Redis, as its own record says                                    | ${verdictOf(report, "lists")} |
 | what a failover lost is there again within two ticks                                               | ${verdictOf(report, "healed")} |
 
-${found.length === 0 ? "" : `${found.join("\n")}\n\n`}A sample that waited until newer ones made its plan void is passed over: that alone is allowed to be left out. Hosts that were cut off for longer
-than a plan lives went back to their baseline by themselves ${report.expired} times, and came back without help.
+${found.length === 0 ? "" : `${found.join("\n")}\n\n`}A sample that waited until newer ones made its plan void is passed over: that alone is allowed to be left out. Hosts whose plan was not
+renewed in time (cut off, or NATS away) went back to their baseline by themselves ${report.expired} times, and came back without help.
 
 **What asynchronous replication forbids to promise.** A commit that the Redis primary acknowledged and its replica had not heard of is gone when
 the primary is. Here that were ${loss.ticks} ticks of ${loss.hosts} hosts' lists in Redis. Their plans had been published: they lie in NATS, with classes and counts,
