@@ -12,7 +12,7 @@ import { MemoryStore } from "./store/memory-store.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import { OTHER_BOOT, guestSample, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Ticker } from "./ticker.ts";
-import type { PlanStore } from "./ticker.ts";
+import type { PlanStore } from "./published-plans.ts";
 
 const HEARD_MS = 1_900_000_000_000;
 const BETA = 5;

@@ -9,7 +9,7 @@ import { StoreUnavailableError } from "./store/store.ts";
 import { testMessage } from "./testing/messages.ts";
 import type { TestMessage } from "./testing/messages.ts";
 import { sampleOf } from "./testing/samples.ts";
-import { PlansUnavailableError } from "./ticker.ts";
+import { PlansUnavailableError } from "./published-plans.ts";
 
 const log = createLogger("test", "silent");
 

@@ -13,7 +13,7 @@ import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readMessage } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
 import { StoreUnavailableError } from "./store/store.ts";
-import { PlansUnavailableError } from "./ticker.ts";
+import { PlansUnavailableError } from "./published-plans.ts";
 import type { Ticker } from "./ticker.ts";
 
 const RETRY_MS_MIN = 100;

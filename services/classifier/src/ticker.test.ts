@@ -11,8 +11,10 @@ import { CorruptStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
 import { BOOT, OTHER_BOOT, guestSample, hostOf, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Topologies } from "./topologies.ts";
-import { PlansUnavailableError, Ticker } from "./ticker.ts";
-import type { PlanStore, TickStore } from "./ticker.ts";
+import { PlansUnavailableError } from "./published-plans.ts";
+import { Ticker } from "./ticker.ts";
+import type { PlanStore } from "./published-plans.ts";
+import type { TickStore } from "./ticker.ts";
 
 const guest = uuidOf(1);
 const busy = (tick: number): Sample => sampleOf("h", tick, [guestSample(1, { run: 1 })]);

@@ -11,7 +11,8 @@ import { MemoryStore } from "./store/memory-store.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import { testMessage } from "./testing/messages.ts";
 import { guestSample, sampleOf } from "./testing/samples.ts";
-import { Ticker, type PlanStore } from "./ticker.ts";
+import type { PlanStore } from "./published-plans.ts";
+import { Ticker } from "./ticker.ts";
 
 const recorded = new RecordedSpans();
 const { tracing } = recorded;

@@ -2,7 +2,7 @@
  * One tick of one host: decide on a sample, commit the lists, publish the plan. May be repeated at any point: a tick
  * that is committed is recognised, and only its plan is published again.
  */
-import { ContractError, decide, parseContract, planSchema } from "@kvm-governor/policy";
+import { decide } from "@kvm-governor/policy";
 import type {
   Applied,
   Decision,
@@ -13,28 +13,18 @@ import type {
   Settings,
   Topology,
 } from "@kvm-governor/policy";
-import { PlanConflictError, TRACING_OFF } from "@kvm-governor/service-kit";
-import type { Logger, PlanEntry, Tracing } from "@kvm-governor/service-kit";
+import { TRACING_OFF } from "@kvm-governor/service-kit";
+import type { Logger, Tracing } from "@kvm-governor/service-kit";
 import { DuplicateHostError, stateBefore } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import type { Arrivals, Migrations } from "./migrations.ts";
-import { aboveGeneration, isNewer, isSamePoint, newestState, stateFromPlan } from "./recover.ts";
+import { CONFLICTS_MAX, PublishedPlans } from "./published-plans.ts";
+import type { FoundPlan, PlanPlace, PlanStore, PublishOptions } from "./published-plans.ts";
+import { aboveGeneration, newestState, stateFromPlan } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
 import { SharedReasons } from "./shared-reasons.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import type { CommitResult, Store, StoredHost } from "./store/store.ts";
-
-/** The plans of all hosts, as the bus offers them. */
-export interface PlanStore {
-  get(host: string): Promise<PlanEntry | undefined>;
-  /** @param plan JSON */
-  put(host: string, plan: string, revision: number): Promise<number>;
-}
-
-/** The bus cannot be reached or does not answer: the plan is not published, or perhaps it is. */
-export class PlansUnavailableError extends Error {
-  override readonly name = "PlansUnavailableError";
-}
 
 /** What a tick needs of the store. */
 export type TickStore = Pick<Store, "read" | "commit">;
@@ -68,25 +58,23 @@ interface Base {
   previous: HostState | undefined;
   /** When the bus took the sample of `previous`, by its clock; undefined: not known. */
   heardAtMs: number | undefined;
-  /** The plan that is published, and its revision; 0 and undefined where there is none. */
-  revision: number;
-  published: HistoryPoint | undefined;
+  /** The plan that is published. */
+  place: PlanPlace;
 }
-
-/** Each conflict means that somebody else went on; more in a row than this are no race any more. */
-const CONFLICTS_MAX = 20;
 
 /** By OpenTelemetry's conventions for databases. */
 const STORE_CALL = { "db.system.name": "redis" };
 
 export class Ticker {
   readonly #options: TickerOptions;
+  readonly #plans: PublishedPlans;
   readonly #bases = new Map<string, Base>();
   readonly #applied = new Map<string, HistoryPoint>();
   readonly #reasons = new SharedReasons();
 
   constructor(options: TickerOptions) {
     this.#options = options;
+    this.#plans = new PublishedPlans(options);
   }
 
   /**
@@ -130,7 +118,7 @@ export class Ticker {
       const arrivals = isRepeated(before, sample) ? undefined : await this.#arrivals(tick, base);
       const decision = this.#decide(sample, before, arrivals);
       if (decision.kind === "repeated") {
-        if (decision.plan !== undefined) await this.#publish(host, base, decision.plan);
+        if (decision.plan !== undefined) await this.#publish(base, decision.plan);
         return "repeated";
       }
       // Once for both: it is the largest part of a tick's work beside reading the sample.
@@ -147,12 +135,12 @@ export class Ticker {
       this.#options.committed(sample, decision.plan, decision.report, base.previous?.plan);
       if (arrivals !== undefined) migrations?.committed(host, arrivals);
       const follows = base.previous ?? { bootId: sample.bootId, generation: 0, sequence: 0 };
-      const unknown = await this.#publish(host, next, decision.plan, { text, follows });
+      const unknown = await this.#publish(next, decision.plan, { text, follows });
       if (unknown === undefined) return "decided";
       // The store had lost what somebody published: decided once more, from that, so that nothing is counted out.
       metrics.conflicts.inc();
-      const previous = stateFromPlan(unknown.published);
-      this.#bases.set(host, { ...next, ...unknown, previous, heardAtMs: undefined });
+      const previous = stateFromPlan(unknown.plan);
+      this.#bases.set(host, { ...next, place: unknown, previous, heardAtMs: undefined });
     }
     throw new StoreUnavailableError(`host ${host}: ${CONFLICTS_MAX} commits in a row met a conflict`);
   }
@@ -213,8 +201,8 @@ export class Ticker {
 
   /** Reads the store and the published plan; the newer of the two is what to go on from. */
   async #readBase(host: string): Promise<Base> {
-    const [stored, entry] = await Promise.all([this.#options.store.read(host), this.#getPlan(host)]);
-    const plan = entry === undefined ? undefined : this.#parsePlan(host, entry);
+    const [stored, place] = await Promise.all([this.#options.store.read(host), this.#plans.read(host)]);
+    const { plan } = place;
     const { log, metrics } = this.#options;
     if (stored.problem !== undefined) {
       metrics.corrupt.inc({ source: "store" });
@@ -230,74 +218,19 @@ export class Ticker {
       previous,
       // A state that was rebuilt from a plan is another one than was stored with this time.
       heardAtMs: previous === stored.state ? stored.heardAtMs : undefined,
-      revision: entry?.revision ?? 0,
-      published: plan,
+      place,
     };
     this.#bases.set(host, base);
     return base;
   }
 
-  #parsePlan(host: string, entry: PlanEntry): Plan | undefined {
-    try {
-      return parseContract(planSchema, entry.data, `plan of ${host}`);
-    } catch (error) {
-      if (!(error instanceof ContractError)) throw error;
-      this.#options.metrics.corrupt.inc({ source: "plan" });
-      this.#options.log.error({ event: "published-plan-corrupt", host, err: error }, error.message);
-      return undefined;
-    }
-  }
-
-  /**
-   * Puts a plan where the actuators look for it, unless a newer one is there: then somebody else went on.
-   * @param follows what it was decided from, where it is new: a plan that lies there and is newer than that must not be lost
-   * @returns such a plan; this one is not put then
-   */
-  async #publish(
-    host: string,
-    base: Base,
-    plan: Plan,
-    { text = JSON.stringify(plan), follows }: { text?: string; follows?: HistoryPoint } = {},
-  ): Promise<{ published: Plan; revision: number } | undefined> {
-    const { metrics } = this.#options;
-    let { revision } = base;
-    let published = base.published;
-    for (let attempt = 0; attempt < CONFLICTS_MAX; attempt++) {
-      if (published !== undefined && !isNewer(plan, published)) {
-        if (isNewer(published, plan)) {
-          this.#bases.delete(host);
-          metrics.planPuts.inc({ outcome: "newer-found" });
-        }
-        return undefined;
-      }
-      try {
-        base.revision = await this.#options.plans.put(host, text, revision);
-        base.published = plan;
-        metrics.planPuts.inc({ outcome: "published" });
-        return undefined;
-      } catch (cause) {
-        if (!(cause instanceof PlanConflictError)) {
-          metrics.planPuts.inc({ outcome: "failed" });
-          throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
-        }
-        metrics.planPuts.inc({ outcome: "conflict" });
-      }
-      const entry = await this.#getPlan(host);
-      const found = entry === undefined ? undefined : this.#parsePlan(host, entry);
-      revision = entry?.revision ?? 0;
-      published = found;
-      const isUnknown = found !== undefined && follows !== undefined && isNewer(found, follows);
-      if (isUnknown && !isSamePoint(found, plan)) return { published: found, revision };
-    }
-    throw new PlansUnavailableError(`plan of ${host}: changed under each of ${CONFLICTS_MAX} writes`);
-  }
-
-  async #getPlan(host: string): Promise<PlanEntry | undefined> {
-    try {
-      return await this.#options.plans.get(host);
-    } catch (cause) {
-      throw new PlansUnavailableError(`plan of ${host}: ${(cause as Error).message}`, { cause });
-    }
+  /** @returns a plan that the base does not know of: the decision has to follow that one */
+  async #publish(base: Base, plan: Plan, options: PublishOptions = {}): Promise<FoundPlan | undefined> {
+    const result = await this.#plans.publish(base.place, plan, options);
+    if (result.kind === "published") base.place = result.place;
+    // Somebody else went on.
+    if (result.kind === "newer-found") this.#bases.delete(plan.host);
+    return result.kind === "unknown-found" ? result.found : undefined;
   }
 }
 
