@@ -219,7 +219,8 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers", "namespaces"], "thre
     );
     expect(idle.map(([, text]) => text.trim())).toEqual(["1"]);
     const carried = stage.classifiers.flatMap((classifier) => classifier.events("guest-carried-over"));
-    expect(carried.at(-1)).toMatchObject({ host: c.host.id, from: b.host.id });
+    // By whichever classifier has the host.
+    expect(carried).toContainEqual(expect.objectContaining({ host: c.host.id, from: b.host.id }));
     await c.host.libvirt.destroy("mover");
   });
 

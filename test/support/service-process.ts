@@ -119,8 +119,10 @@ export class ServiceProcess {
   signal(signal: NodeJS.Signals): void {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const inner = this.#child.spawnfile === "nsenter" ? onlyChildOf(this.pid) : undefined;
-    if (inner === undefined) this.#child.kill(signal);
-    else process.kill(inner, signal);
+    if (inner === undefined) return void this.#child.kill(signal);
+    process.kill(inner, signal);
+    // It stops itself with the one inside, and then sees no end of it.
+    if (signal !== "SIGSTOP") this.#child.kill("SIGCONT");
   }
 
   /** Orderly end. @returns the exit code */
