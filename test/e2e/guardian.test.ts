@@ -108,4 +108,19 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "the guardian", () 
     // Nobody stands guard any more: nothing may be left held under it.
     expect(hasGuard(runDir, bootTimeUs())).toBe(false);
   });
+
+  test("told to end after an actuator that left its guests to it, it takes them back first", async () => {
+    await using bench = await ActuatorBench.start();
+    const { runDir } = bench;
+    const one = await startGuardian(bench);
+    await waitFor("the guard's mark", 5000, () => hasGuard(runDir, bootTimeUs()) || undefined);
+    const actuator = await bench.actuator(libvirt, { KVMGOV_ON_STOP: "keep" });
+    await bench.follow(bench.plan([heldPlan(guest)], 60_000));
+    expect(await actuator.stop()).toBe(0);
+    // Off arm: left as they are.
+    expect(isUntouched()).toBe(false);
+    expect(await one.stop()).toBe(0);
+    expect(isUntouched()).toBe(true);
+    expect(readHeartbeat(runDir)).toBeUndefined();
+  });
 });

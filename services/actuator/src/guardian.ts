@@ -4,7 +4,7 @@
  * `kvmgov up` needs none: its supervisor does the same.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { GuestWatcher, readCgroupMounts, removeGuardMark } from "@kvm-governor/linux";
+import { GuestWatcher, readCgroupMounts } from "@kvm-governor/linux";
 import { ConfigError, loadConfig, runService, type Logger } from "@kvm-governor/service-kit";
 import { actuatorSchema } from "./config.ts";
 import { Guardian } from "./guardian/guardian.ts";
@@ -26,14 +26,11 @@ await runService("guardian", async ({ log, signal, onReload }) => {
   };
   const guardian = new Guardian({ stateDir, runDir, guests, silenceMsMax: guardSilenceMs, log });
   log.info({ event: "guarding", runDir }, "stands guard over this host's actuator");
-  try {
-    while (!signal.aborted) {
-      await guardian.look();
-      await sleep(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
-    }
-  } finally {
-    removeGuardMark(runDir);
+  while (!signal.aborted) {
+    await guardian.look();
+    await sleep(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
   }
+  while (!(await guardian.end())) await sleep(WATCH_INTERVAL_MS);
 });
 
 function reloadLogLevel(log: Logger): void {

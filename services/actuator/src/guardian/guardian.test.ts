@@ -108,3 +108,69 @@ test("gives the next actuator time to begin, and takes over from one that never 
   expect(taken).toHaveBeenCalledTimes(1);
   lock[Symbol.dispose]();
 });
+
+/** What `end` says, four times a second, until it says that it may end. @returns seconds that it took */
+async function ending(one: Guardian, eachTime: () => void = () => undefined): Promise<number> {
+  const sinceUs = nowUs;
+  while (!(await one.end())) {
+    nowUs += SECOND_US / 4;
+    eachTime();
+    if (nowUs - sinceUs > 60 * SECOND_US) throw new Error("it does not end");
+  }
+  return (nowUs - sinceUs) / SECOND_US;
+}
+
+test("ends at once where nothing is held", async () => {
+  const one = guardian();
+  await one.look();
+  beat(false);
+  expect(await ending(one)).toBe(0);
+  expect(hasGuard(runDir, nowUs)).toBe(false);
+  expect(taken).not.toHaveBeenCalled();
+});
+
+test("told to end with an actuator that left its guests to it: they go back", async () => {
+  const one = guardian();
+  await one.look();
+  writeHeartbeat(runDir, {
+    ...{ pid: 1, bootTimeUs: nowUs, holding: true, isLeft: true },
+    expiresAtUs: nowUs + 600 * SECOND_US,
+  });
+  expect(await ending(one)).toBeLessThanOrEqual(6.25);
+  expect(taken).toHaveBeenCalledTimes(1);
+  expect(readHeartbeat(runDir)).toBeUndefined();
+});
+
+test("told to end beside an actuator that dies at that moment: the same", async () => {
+  const one = guardian();
+  beat(true);
+  await one.look();
+  await ending(one);
+  expect(taken).toHaveBeenCalledTimes(1);
+});
+
+test("told to end beside one that lives on, it leaves the guests to that", async () => {
+  const one = guardian();
+  // This process holds the lock, as an actuator does.
+  const lock = new HostLock(runDir);
+  const beatOn = (): void =>
+    writeHeartbeat(runDir, {
+      ...{ pid: process.pid, bootTimeUs: nowUs, holding: true },
+      expiresAtUs: nowUs + 10 * SECOND_US,
+    });
+  beatOn();
+  await one.look();
+  expect(await ending(one, beatOn)).toBeLessThan(4);
+  expect(hasGuard(runDir, nowUs)).toBe(false);
+  expect(taken).not.toHaveBeenCalled();
+  lock[Symbol.dispose]();
+});
+
+test("told to end while the next actuator begins, it leaves what was left to that", async () => {
+  const one = guardian();
+  beat(true);
+  const lock = new HostLock(runDir);
+  expect(await ending(one)).toBe(0);
+  expect(taken).not.toHaveBeenCalled();
+  lock[Symbol.dispose]();
+});

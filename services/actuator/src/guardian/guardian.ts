@@ -4,6 +4,7 @@ import {
   isAbandoned,
   readHeartbeat,
   readLockHolder,
+  removeGuardMark,
   removeHeartbeat,
   startTimeOf,
   takeOver,
@@ -14,6 +15,10 @@ import type { Logger } from "@kvm-governor/service-kit";
 
 /** After a restore that failed, until it is tried again, in microseconds. */
 const RETRY_US = 5_000_000;
+/** An actuator that asked for a guard just before there was none has ended by then, in microseconds. */
+const LAST_ASKED_US = 3_000_000;
+/** For how long a guardian that ends waits for the next actuator, in microseconds. */
+const LINGER_US = 6_000_000;
 
 export interface GuardianOptions {
   stateDir: string;
@@ -32,6 +37,7 @@ export class Guardian {
   readonly #options: GuardianOptions;
   readonly #nowUs: () => number;
   #retryAtUs = 0;
+  #endingSinceUs: number | undefined;
   /** An actuator that holds the lock and has not beaten yet, and since when it has been seen. */
   #newcomer: { pid: number; sinceUs: number } | undefined;
 
@@ -58,6 +64,34 @@ export class Guardian {
     }
   }
 
+  /**
+   * To be called when the guardian is told to end, a few times a second until it says so. Both may be told to end at once
+   * (`docker-compose down`), and the actuator may have left its guests held to a guard that was still there: they go back unless
+   * the next actuator comes soon. One that lives on sees that nobody stands guard.
+   * @returns whether it may end
+   */
+  async end(): Promise<boolean> {
+    const { runDir } = this.#options;
+    const nowUs = this.#nowUs();
+    this.#endingSinceUs ??= nowUs;
+    const waitedUs = nowUs - this.#endingSinceUs;
+    try {
+      removeGuardMark(runDir);
+      const heartbeat = readHeartbeat(runDir);
+      if (heartbeat?.holding !== true) return true;
+      const holder = this.#runningHolder();
+      if (holder !== undefined && holder !== heartbeat.pid) return true;
+      const livesOn = holder !== undefined && heartbeat.isLeft !== true;
+      if (livesOn && heartbeat.bootTimeUs - this.#endingSinceUs > LAST_ASKED_US) return true;
+      if (waitedUs < LINGER_US) return false;
+      await this.#takeOver(heartbeat, nowUs);
+    } catch (error) {
+      const text = `guests may still be held: ${(error as Error).message}`;
+      this.#options.log.error({ event: "take-over-failed", err: error }, text);
+    }
+    return true;
+  }
+
   /** The next actuator restores by itself before it beats: it is given as long for that as one may be silent. */
   #isBeginning({ pid }: Heartbeat, nowUs: number): boolean {
     const holder = this.#runningHolder();
@@ -76,7 +110,8 @@ export class Guardian {
     const { stateDir, runDir, guests, log } = this.#options;
     const silentMs = Math.round((nowUs - heartbeat.bootTimeUs) / 1000);
     const fields = { event: "actuator-abandoned", pid: heartbeat.pid, silentMs };
-    log.error(fields, `the actuator is silent for ${silentMs} ms and what it holds is void: taking over`);
+    const why = this.#endingSinceUs === undefined ? "what it holds is void" : "this guardian ends";
+    log.error(fields, `the actuator is silent for ${silentMs} ms and ${why}: taking over`);
     const reason = "the actuator is dead or frozen";
     const report = await (this.#options.takeOver ?? takeOver)({ stateDir, runDir, guests, reason });
     const failed = this.#say(report);
