@@ -107,7 +107,7 @@ describeWith(NEEDS, "docker-compose.yml", () => {
   it("is refused with an error in it", async () => {
     const planted = path.join(dir, "planted.yml");
     const text = await readDeployed("docker-compose.yml");
-    await writeFile(planted, replaceOnce(text, "stop_grace_period: 30s", "stop_grace: 30s"));
+    await writeFile(planted, replaceOnce(text, "20 s.\n    stop_grace_period:", "20 s.\n    stop_grace:"));
     const { code, output } = await config(planted, envFile);
     expect(code).not.toBe(0);
     expect(output).toMatch(/stop_grace/);

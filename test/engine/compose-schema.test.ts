@@ -26,7 +26,7 @@ describe("docker-compose.yml for Compose v2", () => {
   });
 
   it.each([
-    ["an unknown key", "stop_grace_period: 30s", "stop_grace: 30s", "services.actuator"],
+    ["an unknown key", "20 s.\n    stop_grace_period:", "20 s.\n    stop_grace:", "services.actuator"],
     ["a wrong type", "network_mode: none", "network_mode: [none]", "services.guardian.network_mode"],
     ["a key at the wrong place", "  store:\n    internal:", "  store:\n    ports:", "networks.store"],
   ])("is refused with %s", (_, from, to, where) => {
