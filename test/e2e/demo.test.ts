@@ -142,9 +142,9 @@ describeWith(["root", "kvm", "servers", "lab"], "kvmgov demo", () => {
       const { json } = demo;
       expect(json.criteria.filter(({ met }) => !met)).toEqual([]);
       expect(code).toBe(0);
-      expect(json.promotedAfterPeriods).toBeLessThanOrEqual(7.1);
-      expect(json.demotedAfterPeriods).toBeLessThanOrEqual(7.1);
-      expect(json.heldBefore.promotedAfterPeriods).toBeLessThanOrEqual(7.1);
+      expect(json.promotedAfterPeriods).toBeLessThanOrEqual(7);
+      expect(json.demotedAfterPeriods).toBeLessThanOrEqual(7);
+      expect(json.heldBefore.promotedAfterPeriods).toBeLessThanOrEqual(7);
       expect(json.scientificShareOfIdle).toBeGreaterThanOrEqual(0.9);
       expect(json.webSlaRatio).toBeGreaterThanOrEqual(0.95);
       expect(json.contextSwitchesPerSecond.before).toBeGreaterThan(0);

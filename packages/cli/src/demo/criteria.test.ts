@@ -39,7 +39,7 @@ describe("criteria", () => {
   });
 
   it.each<[string, Measured]>([
-    ["promotedAfterPeriods", { ...good, on: { ...on, promotedAfterPeriods: 7.11 } }],
+    ["promotedAfterPeriods", { ...good, on: { ...on, promotedAfterPeriods: 7.01 } }],
     ["promotedAfterPeriods", { ...good, on: { ...on, promotedAfterPeriods: null } }],
     ["demotedAfterPeriods", { ...good, on: { ...on, demotedAfterPeriods: 7.2 } }],
     ["scientificShareOfIdle", { ...good, on: { ...on, scientificShareOfIdle: 0.89 } }],
