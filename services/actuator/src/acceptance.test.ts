@@ -53,6 +53,17 @@ describe("judging a plan", () => {
     expect(judgePlan(data, context)).toMatchObject({ result: "refused", reason: "oversized" });
   });
 
+  it("says that an expired plan is an earlier run's where it is the first", () => {
+    const expired = { ...context, nowUs: 20_000_000 };
+    expect(judgePlan(bytes(plan), expired)).toMatchObject({
+      text: expect.stringMatching(/^plan of generation 7, left by an earlier run, expired \d+\.\d s ago$/),
+    });
+    const next = { ...expired, last: { generation: 6, sequence: 1 } };
+    expect(judgePlan(bytes(plan), next)).toMatchObject({
+      text: expect.stringMatching(/^plan of generation 7 expired \d+\.\d s ago$/),
+    });
+  });
+
   it("names the field that is wrong", () => {
     expect(judgePlan(bytes({ ...plan, expiresAtUs: "soon" }), context)).toMatchObject({
       text: expect.stringContaining("expiresAtUs"),

@@ -82,8 +82,9 @@ function judgePlain(plan: Plan, { host, bootId, nowUs, last, planTtlMsMax }: Acc
   const { generation, sequence } = plan;
   if (last?.generation === generation && last.sequence === sequence) return { result: "repeated" };
   if (plan.expiresAtUs <= nowUs) {
-    const ms = Math.round((nowUs - plan.expiresAtUs) / 1000);
-    return refuse("expired", `plan of generation ${generation} expired ${ms} ms ago`);
+    const seconds = ((nowUs - plan.expiresAtUs) / 1e6).toFixed(1);
+    const whose = last === undefined ? ", left by an earlier run," : "";
+    return refuse("expired", `plan of generation ${generation}${whose} expired ${seconds} s ago`);
   }
   if (last !== undefined && generation < last.generation) {
     return refuse("older-generation", `generation ${generation} is older than ${last.generation}`);
