@@ -6,21 +6,9 @@
 set -eu
 dir=$1 name=$2 data=$3 client=$7
 here=$(dirname "$0")
-hierarchies=$(sed -n 's/^[^ ]* [^ ]* [^ ]* [^ ]* \([^ ]*\) .* - cgroup2\{0,1\} .*/\1/p' /proc/self/mountinfo)
+# What is in these groups is ours: the engine itself there, its containers in groups below (--cgroup-parent).
+. "$here/../../packages/lab/src/own-groups.sh"
 engine=
-
-# What is in these groups is ours: the engine itself here, its containers in groups below (--cgroup-parent).
-make_group() {
-  mkdir "$1/$name"
-  [ ! -e "$1/$name/cpuset.cpus" ] || {
-    cat "$1/cpuset.cpus" >"$1/$name/cpuset.cpus" # v1: an empty CPU set takes no process
-    cat "$1/cpuset.mems" >"$1/$name/cpuset.mems"
-  }
-}
-
-processes() {
-  for h in $hierarchies; do find "$h/$name" -name cgroup.procs -exec cat {} + 2>/dev/null || :; done | sort -u
-}
 
 # Containers that a test has left: in order, so that the actuator gives everything back; they would start again with the engine.
 remove_containers() {
@@ -45,25 +33,6 @@ end_engine() {
   for _ in $(seq 450); do
     kill -0 "$engine" 2>/dev/null || return 0
     sleep 0.1
-  done
-}
-
-end_processes() {
-  for _ in $(seq 100); do
-    left=$(processes)
-    [ -n "$left" ] || return 0
-    # shellcheck disable=SC2086
-    kill -KILL $left 2>/dev/null || :
-    sleep 0.05
-  done
-}
-
-remove_groups() {
-  for h in $hierarchies; do
-    for _ in $(seq 40); do
-      [ -d "$h/$name" ] || break
-      find "$h/$name" -depth -type d -exec rmdir {} + 2>/dev/null || sleep 0.05 # EBUSY while the last one exits
-    done
   done
 }
 
