@@ -34,8 +34,11 @@ describe("completion", () => {
     ["fish", "-n"],
   ] as const) {
     const isThere = ["/bin", "/usr/bin"].some((dir) => existsSync(`${dir}/${shell}`));
-    (isThere ? it : it.skip)(`of ${shell} is read by it (skipped where there is no ${shell})`, () => {
-      execFileSync(shell, [flag], { input: completionScript(program, shell) });
-    });
+    (isThere ? it : it.skip)(
+      `of ${shell} is read by it${isThere ? "" : ` — skipped: no ${shell} here —`}`,
+      () => {
+        execFileSync(shell, [flag], { input: completionScript(program, shell) });
+      },
+    );
   }
 });
