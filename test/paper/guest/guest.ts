@@ -133,7 +133,7 @@ export async function chooseAccelerator(libvirt: Libvirt, image: GuestImage): Pr
 
 interface GuestPlace {
   uuid: string;
-  /** Unix socket of the second serial port. */
+  /** Unix socket of the virtio serial port. */
   socket: string;
   image: GuestImage;
   accelerator: Accelerator;
@@ -161,7 +161,8 @@ export function paperGuestXml(spec: PaperGuestSpec, place: GuestPlace): string {
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
     <controller type='usb' model='none'/>
     <serial type='file'><source path='${escapeXml(`${socket}.console`)}'/><target port='0'/></serial>
-    <serial type='unix'><source mode='bind' path='${escapeXml(socket)}'/><target port='1'/></serial>
+    <controller type='virtio-serial' index='0'/>
+    <channel type='unix'><source mode='bind' path='${escapeXml(socket)}'/><target type='virtio' name='shell'/></channel>
     <memballoon model='none'/>
   </devices>
   ${network(spec.webPort)}

@@ -28,7 +28,7 @@ const KERNELS = fileURLToPath(new URL("../kernels", import.meta.url));
 const PACKAGES = ["busybox-static", "apache2-bin", "linux-image-cloud-amd64"];
 const MODULES = [
   ...["virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"],
-  ...["failover", "net_failover", "virtio_net"],
+  ...["failover", "net_failover", "virtio_net", "virtio_console"],
 ];
 const LIBRARIES = "usr/lib/x86_64-linux-gnu";
 /** Apache loads it when a thread ends: no program names it. */

@@ -1,4 +1,4 @@
-/** Commands to a guest over its second serial port, which is a Unix socket of QEMU. Protocol: init.sh. */
+/** Commands to a guest over a virtio serial port, which is a Unix socket of QEMU. Protocol: init.sh. */
 import { type Socket, connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { PaperGuestError } from "./errors.ts";
