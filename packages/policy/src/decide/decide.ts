@@ -13,6 +13,8 @@ import type { GuestState, HostState } from "../state.ts";
 import type { Topology } from "../topology.ts";
 import { allocate, steadyCores } from "./allocate.ts";
 import type { Allocation } from "./allocate.ts";
+import { holdApart } from "./apart.ts";
+import type { Apart } from "./apart.ts";
 import { claimsOf } from "./claims.ts";
 import type { Claims } from "./claims.ts";
 import { holdDelay } from "./delay.ts";
@@ -25,7 +27,7 @@ import type { Managed, SortedGuests } from "./managed.ts";
 import { place } from "./place.ts";
 import type { Placement, Tenant } from "./place.ts";
 import { isSamePlan, planGuest } from "./plan-guest.ts";
-import { hadCpusAlone } from "./reasons.ts";
+import { apartBefore, hadCpusAlone } from "./reasons.ts";
 import { exemptReport, keptReport, managedReport } from "./report.ts";
 import type { Report } from "./report.ts";
 
@@ -61,7 +63,12 @@ export function decide(
   const unmanaged = { cores: unmanagedCores, claims };
   const ground = { sample, topology, unmanaged, mayBeAlone };
   const placement = placeGuests(managed, kept, allocation, ground, settings);
-  const guests = planGuests(managed, kept, { allocation, placement, sample, delay }, settings);
+  const lastSequence = previous?.bootId === sample.bootId ? previous.sequence : undefined;
+  const apart = holdApart(sorted, placement, sample, settings, {
+    before: ({ before }) => apartBefore(before),
+    lastSequence,
+  });
+  const guests = planGuests(managed, kept, { allocation, placement, apart, sample, delay }, settings);
 
   const now = { bootId: sample.bootId, preset: settings.preset, guests };
   const changed = previous?.plan === undefined || !isSamePlan(previous.plan, plansBefore, now);
@@ -190,7 +197,7 @@ function without(cpus: readonly number[], taken: ReadonlyMap<string, readonly nu
 function planGuests(
   managed: readonly Managed[],
   kept: readonly Kept[],
-  host: { allocation: Allocation; placement: Placement; sample: Sample; delay: DelayHold },
+  host: { allocation: Allocation; placement: Placement; apart: Apart; sample: Sample; delay: DelayHold },
   settings: Settings,
 ): GuestPlan[] {
   let services = 0;

@@ -117,11 +117,12 @@ describe("CPUs in the preset default", () => {
 
   it("stay as they were found where nobody has any alone; the report says why", () => {
     const host = new TestHost({}, { cpus: cpus(2) });
-    const decision = host.tick([batch, guest(2, QUIET)]);
-    expect(cpusOf(decision, 1)).toEqual(["baseline", "baseline"]);
+    const wide = guest(1, { run: 1, vcpus: 3 }, { declared: SCIENTIFIC });
+    const decision = host.tick([wide, guest(2, QUIET)]);
+    expect(cpusOf(decision, 1)).toEqual(["baseline", "baseline", "baseline"]);
     expect(planOf(decision, 1).reasons.at(-1)).toEqual({
       code: "no-exclusive-layout",
-      text: "no CPUs to itself: 2 vCPUs on 2 CPUs have no exclusive layout",
+      text: "no CPUs to itself: 3 vCPUs on 2 CPUs have no exclusive layout",
     });
   });
 

@@ -24,6 +24,8 @@ export interface HoldInput {
   /** What all scientific guests are promised together. */
   scientificSlaCores: number;
   placement: Placement;
+  /** The CPU of each vCPU, shared with services (apart.ts); undefined: not held apart. */
+  apartCpus: readonly number[] | undefined;
   /** Number of service guests, each of weight 1: what a scientific floor is measured against. */
   services: number;
   hostCpus: number;
@@ -115,7 +117,7 @@ function weightOf(input: HoldInput, settings: Settings): Weight {
 
 function cpusOf(input: HoldInput): Cpus[] {
   const { guest, placement } = input;
-  const own = placement.exclusive.get(guest.uuid);
+  const own = placement.exclusive.get(guest.uuid) ?? input.apartCpus;
   if (own !== undefined) return guest.vcpus.map((_, i) => [own[i] ?? own[0] ?? 0]);
   if (placement.exclusive.size === 0) return guest.vcpus.map(() => "baseline");
   const shared = within(guest.allowedCpus, placement.shared);

@@ -3,6 +3,7 @@ import type { GuestPlan, Plan, Reason } from "../contracts/plan.ts";
 import type { Sample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
 import type { Allocation } from "./allocate.ts";
+import type { Apart } from "./apart.ts";
 import { heldDelay } from "./delay.ts";
 import type { DelayHold } from "./delay.ts";
 import { rungAt } from "./delay-ladder.ts";
@@ -16,6 +17,7 @@ import { classReason, holdReasons } from "./reasons.ts";
 export interface HostFacts {
   allocation: Allocation;
   placement: Placement;
+  apart: Apart;
   sample: Sample;
   /** Number of guests in LIST_se. */
   services: number;
@@ -67,6 +69,7 @@ function holdGuest(guest: Managed, at: number, host: HostFacts, settings: Settin
       slaCores: host.allocation.promised[at],
       scientificSlaCores: host.scientificSlaCores,
       placement: host.placement,
+      apartCpus: host.apart.cpus.get(guest.sample.uuid),
       services: host.services,
       hostCpus: host.sample.cpus.length,
       rank: rungAt(host.delay.rung).weight,

@@ -3,6 +3,7 @@ import type { GuestPlan, Reason } from "../contracts/plan.ts";
 import { downThreshold } from "../settings.ts";
 import type { ArrivedGuest } from "../carried.ts";
 import type { Settings } from "../settings.ts";
+import type { ApartBefore } from "./apart.ts";
 import { declaredDelay, delayReasons, delayWhy } from "./delay-reasons.ts";
 import { rungAt } from "./delay-ladder.ts";
 import type { Hold } from "./hold.ts";
@@ -13,8 +14,15 @@ import { suffices } from "./allocate.ts";
 /** Code of the reason that a guest has CPUs alone; {@link hadCpusAlone} relies on it. */
 const CPUS_ALONE = "cpus-alone";
 
+/** Codes of the reasons that a guest has one CPU a vCPU, shared, or had it until one starved; {@link apartBefore} relies on them. */
+const CPUS_APART = "cpus-apart";
+const CPUS_STARVED = "cpus-starved";
+
 /** Codes of the reason that its counts moved a guest, by the list it came into; {@link movedByCounts} relies on them. */
 const MOVED = { scientific: "moved-to-scientific", service: "moved-to-service" } as const;
+
+/** Of hundreds of CPUs the plan has the list. */
+const LISTED_CPUS_MAX = 64;
 
 const figure = (value: number): string => value.toFixed(2);
 
@@ -127,6 +135,15 @@ function placeReason({ sample }: Managed, at: number, host: HostFacts, settings:
   }
   const vcpus = sample.vcpus.length;
   const hostCpus = host.sample.cpus.length;
+  const apart = host.apart.cpus.get(sample.uuid);
+  if (apart !== undefined) {
+    const list = apart.length > LISTED_CPUS_MAX ? `${apart.length} CPUs` : `CPUs ${apart.join(",")}`;
+    return { code: CPUS_APART, text: `${list}, one a vCPU, shared with services` };
+  }
+  if (host.apart.starved.has(sample.uuid)) {
+    const why = "others had the CPU of one for long";
+    return { code: CPUS_STARVED, text: `vCPUs on any CPU and not one on each: ${why}` };
+  }
   if (vcpus >= hostCpus && settings.preset !== "paper") {
     const layout = `${vcpus} vCPUs on ${hostCpus} CPUs have no exclusive layout`;
     return { code: "no-exclusive-layout", text: `no CPUs to itself: ${layout}` };
@@ -152,6 +169,12 @@ export function withoutCpusAlone(reasons: readonly Reason[]): Reason[] {
       ? { code: "cpus-shared", text: "no CPUs to itself: CPUs that it had went offline" }
       : reason,
   );
+}
+
+/** What a plan says of one CPU a vCPU, shared. */
+export function apartBefore(plan: GuestPlan | undefined): ApartBefore {
+  if (plan?.reasons.some(({ code }) => code === CPUS_APART)) return "apart";
+  return plan?.reasons.some(({ code }) => code === CPUS_STARVED) ? "starved" : undefined;
 }
 
 /** CPUs that a guest had alone under a plan, one a vCPU. */
