@@ -9,6 +9,7 @@ import { type Bar, barChart } from "./plot.ts";
 import { ARMS, ARM_NAMES, type Arm } from "./plan.ts";
 import type { BenchResult } from "./record.ts";
 import type { KernelSummary, Summary } from "./summary.ts";
+import { gapsOf } from "./where.ts";
 
 const BEGIN = "<!-- paper: written by `npm run bench -- paper` -->";
 const END = "<!-- paper: end -->";
@@ -51,6 +52,7 @@ export function partOf({ result, summary, aims }: Report): string {
       `T_check ${options.checkPeriodMs} ms, beta ${options.beta}. The fluid limit is the time alone x CPUs / (CPUs - CPU that the services got).`,
     quietness(summary),
     ...kernelTables(summary),
+    ...whereTheTimeGoes(result),
     "### Services",
     table(
       [
@@ -133,6 +135,44 @@ function kernelTables(summary: Summary): string[] {
         ]),
     ),
   ]);
+}
+
+/** Of the gap to the guest alone. */
+function whereTheTimeGoes({ runs, setting }: BenchResult): string[] {
+  const gaps = gapsOf(runs);
+  if (gaps.length === 0) return [];
+  const part = (value: number, of: number): string =>
+    of <= 0 ? digits(value) : `${digits(value)} (${percent(value / of)})`;
+  return [
+    "### Where the time goes",
+    "By the kernel's own trace of the vCPUs (`sched_switch`, `sched_waking`): seconds by which a kernel took longer than alone, mean over the vCPUs, and what they " +
+      "consist of. _CPU taken_: a vCPU was runnable and had no CPU. _In vain_: it ran while another of the guest had none; at a barrier it spins then. " +
+      `_Asleep_: at a barrier, or until it was woken. _Slower_: the same work took longer while nobody was kept waiting: switching, migration, caches${setting.accelerator === "tcg" ? ", and what emulation makes of them" : ""}.`,
+    table(
+      [
+        "kernel",
+        "arm",
+        "longer by s",
+        "CPU taken",
+        "in vain",
+        "asleep",
+        "slower",
+        "more switches",
+        "more migrations",
+      ],
+      gaps.map((gap) => [
+        gap.kernel,
+        ARMS[gap.arm],
+        digits(gap.seconds),
+        part(gap.taken, gap.seconds),
+        part(gap.inVain, gap.seconds),
+        part(gap.asleep, gap.seconds),
+        part(gap.slower, gap.seconds),
+        digits(gap.switches),
+        digits(gap.migrations),
+      ]),
+    ),
+  ];
 }
 
 export function plotsOf(summary: Summary): Record<string, string> {

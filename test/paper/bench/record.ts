@@ -3,6 +3,7 @@ import type { Machine } from "../../bench/machine.ts";
 import type { Accelerator } from "../guest/guest.ts";
 import type { Kernel } from "../npb.ts";
 import type { Arm, BenchOptions } from "./plan.ts";
+import type { Together } from "./timeline.ts";
 
 /** One kernel in one arm of one round. */
 export interface KernelFigures {
@@ -21,6 +22,8 @@ export interface KernelFigures {
   servicesCores: number;
   /** CPU used by everything that is no guest of ours, in cores: load generator, governor, and others on the machine. */
   otherCores: number;
+  /** When the vCPUs ran together, by the kernel's trace; absent: this machine cannot be traced. */
+  together?: Together;
 }
 
 /** A service guest over one arm of one round. */

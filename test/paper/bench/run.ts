@@ -8,6 +8,7 @@ import { LoadError } from "./loads.ts";
 import type { PaperOptions } from "./options.ts";
 import { ARMS, type BenchOptions, type Step, planOf } from "./plan.ts";
 import type { ArmRun, BenchState } from "./record.ts";
+import { SchedTrace, SchedTraceError } from "./sched-trace.ts";
 import { type Stage, clearStage, guestsOf, setStage } from "./stage.ts";
 import { openState, saveState } from "./state.ts";
 import { type TrialContext, measureSizes, runStep } from "./trial.ts";
@@ -20,23 +21,36 @@ export async function runPaper(
 ): Promise<BenchState> {
   if (options.fresh) rmSync(options.state, { force: true });
   const stage = await setStage((line) => screen.say(line));
+  const trace = openTrace((line) => screen.say(line));
   // What runs in a guest is not waited for: whoever asked hears that the guest is gone.
   const end = (): void => guestsOf(stage).forEach(({ shell }) => shell.close());
   signal.addEventListener("abort", end);
   try {
     signal.throwIfAborted();
-    return await runOn(stage, options, screen, signal);
+    return await runOn({ stage, trace }, options, screen, signal);
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {
     signal.removeEventListener("abort", end);
     screen.show([]);
+    trace?.close();
     await clearStage(stage);
   }
 }
 
+/** Without it everything but where the time goes can be measured. */
+function openTrace(say: (line: string) => void): SchedTrace | undefined {
+  try {
+    return new SchedTrace();
+  } catch (error) {
+    if (!(error instanceof SchedTraceError)) throw error;
+    say(`paper: where the time goes is not measured: ${error.message}`);
+    return undefined;
+  }
+}
+
 async function runOn(
-  stage: Stage,
+  { stage, trace }: { stage: Stage; trace: SchedTrace | undefined },
   options: PaperOptions,
   screen: Screen,
   signal: AbortSignal,
@@ -54,7 +68,7 @@ async function runOn(
   screen.say(`paper: one run of a kernel is ${repeats.join(", ")}`);
   const say = (line: string): void => screen.say(line);
   const baseline = takeSnapshot(guestsOf(stage));
-  const context: TrialContext = { stage, options: bench, sizes: state.sizes, baseline, say, signal };
+  const context: TrialContext = { stage, options: bench, sizes: state.sizes, baseline, say, signal, trace };
   const plan = planOf(bench, new Seeded(bench.seed));
   const left = plan.filter((step) => !state.runs.some((run) => isOf(run, step)));
   if (left.length < plan.length)

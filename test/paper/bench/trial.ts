@@ -13,6 +13,7 @@ import { type Load, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
 import { Meter, type Reading, readHostBusyNs } from "./meter.ts";
 import type { BenchOptions, Step } from "./plan.ts";
 import type { ArmRun, KernelFigures, ServiceFigures, Sizes } from "./record.ts";
+import { type SchedTrace, traceNowMs } from "./sched-trace.ts";
 import { type ServiceGuest, type Stage, guestsOf } from "./stage.ts";
 
 export interface TrialContext {
@@ -23,6 +24,8 @@ export interface TrialContext {
   baseline: ControlSnapshot;
   say: (line: string) => void;
   signal: AbortSignal;
+  /** Undefined: this machine cannot be traced. */
+  trace: SchedTrace | undefined;
 }
 
 /** A light and regular user: 20 ms of work every 100 ms. */
@@ -138,7 +141,7 @@ function startLoad({ stage, sizes }: TrialContext, service: ServiceGuest, seed: 
 
 /** @param first what the guest's shell does before: in the same command, so that the guest does not rest in between */
 async function runKernelIn(
-  { stage, options, sizes }: TrialContext,
+  { stage, options, sizes, trace }: TrialContext,
   kernel: Kernel,
   first: string,
 ): Promise<KernelFigures> {
@@ -146,12 +149,21 @@ async function runKernelIn(
   const repeats = sizes.repeats[kernel] ?? 1;
   const meters = [new Meter(scientific), ...services.map(({ guest }) => new Meter(guest))];
   try {
+    trace?.start(scientific.vcpuTids);
+    const fromMs = traceNowMs();
     const busyFrom = readHostBusyNs();
     const from = meters.map((meter) => meter.read());
     const { seconds } = await runKernelOn(scientific, kernel, options.problem, repeats, first);
     const to = meters.map((meter) => meter.read());
     const busyNs = readHostBusyNs() - busyFrom;
-    return { kernel, repeats, seconds, ...figuresOf(from, to, busyNs) };
+    const together = trace?.stop(scientific.vcpuTids, { fromMs, toMs: traceNowMs() });
+    return {
+      kernel,
+      repeats,
+      seconds,
+      ...figuresOf(from, to, busyNs),
+      ...(together === undefined ? {} : { together }),
+    };
   } finally {
     for (const meter of meters) meter.close();
   }

@@ -8,7 +8,7 @@ const BASELINE = ["baseline", "baseline"];
 const APART = [[0], [1]];
 
 const solver = guest(1, BUSY, SCIENTIFIC);
-const web = (run: number): GuestSample => guest(2, { vcpus: 1, run });
+const web = (run: number): GuestSample => guest(2, { vcpus: 1, run }, { declared: { class: "service" } });
 /** One vCPU waits for the CPU of a service, the other waits for it at a barrier. */
 const starving = guest(
   1,
