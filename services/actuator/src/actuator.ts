@@ -40,8 +40,14 @@ export interface ActuatorDeps extends GuestFinderDeps {
 
 type FireReason = NonNullable<Applied["switchFired"]>;
 
-/** Longest turn of the loop, in milliseconds: who stands guard hears from it four times a second. */
-export const TURN_MS_MAX = 250;
+/** Time between two turns of the loop, in milliseconds: who stands guard hears from it four times a second. */
+export const TURN_MS = 250;
+
+/** The same while the plan holds for long: nobody would take anything from an actuator that is silent meanwhile. */
+export const RESTING_TURN_MS = 1000;
+
+/** So long before the plan is void turns come as often as ever: who stands guard may begin to count then. */
+const AWAKE_MS = 2000;
 
 /** How often guests are taken back at the end, where some are not as they were. */
 const STOP_TRIES_MAX = 3;
@@ -96,11 +102,17 @@ export class Actuator {
     return this.#guests.uuids;
   }
 
-  /** Time between two turns that the present plan asks for, in milliseconds. */
+  /** Time until the next turn that the present plan asks for, in milliseconds. Longer than {@link TURN_MS}: nothing is due until then. */
   get turnMs(): number {
     const { plan } = this;
+    if (plan === undefined || this.#fired !== undefined) return this.#turnMsOf(plan);
+    const leftMs = (plan.expiresAtUs - this.#deps.nowUs()) / 1000;
+    return Math.max(this.#turnMsOf(plan), Math.min(RESTING_TURN_MS, leftMs - AWAKE_MS));
+  }
+
+  #turnMsOf(plan: { sequence: number; expiresAtUs: number } | undefined): number {
     const ttlMs = plan === undefined ? Infinity : (plan.expiresAtUs - plan.sequence) / 1000;
-    return Math.max(20, Math.min(TURN_MS_MAX, ttlMs / 4));
+    return Math.max(20, Math.min(TURN_MS, ttlMs / 4));
   }
 
   /** Takes what came under the host's key. Resolves when it was worked off, or a newer one in its place. */
@@ -233,9 +245,11 @@ export class Actuator {
 
   /** An operator's word holds until it is taken back, whatever plans come. */
   async #takeBackByHand(): Promise<void> {
-    const isAll = this.#deps.handsOff()?.isAll === true;
+    const handsOff = this.#deps.handsOff();
+    const isAll = handsOff?.isAll === true;
     if (isAll && (this.#fired !== "operator" || this.guestsHeld > 0)) return this.#fire("operator");
     if (!isAll && this.#fired === "operator") this.#fired = "expired";
+    if (handsOff === undefined) return;
     const applied = this.#emptyReport(this.plan);
     if ((await this.#guests.restoreByHand(applied)) > 0) this.#send(applied);
   }
