@@ -4,7 +4,7 @@ import { readJournalEntries } from "@kvm-governor/linux";
 import type { Plan } from "@kvm-governor/policy";
 import { createLogger, type Logger } from "@kvm-governor/service-kit";
 import { FailingFiles } from "../../../test/support/linux-testing.ts";
-import { RESTING_TURN_MS, TURN_MS } from "./actuator.ts";
+import { RESTING_TURN_MS, TURN_MS } from "./turn-time.ts";
 import { AffinityIo } from "../../../test/support/affinity-io.ts";
 import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
 import { onCpu0, startSleepingGuest } from "../../../test/support/sleeping-guest.ts";

@@ -18,6 +18,7 @@ import { PlanTrace, tellApplied } from "./plan-trace.ts";
 import { Publisher } from "./publisher.ts";
 import { Reporter } from "./reporter.ts";
 import { lockProblem, Restorer } from "./restorer.ts";
+import { msToNextTurn } from "./turn-time.ts";
 
 export interface ActuatorDeps extends GuestFinderDeps {
   host: string;
@@ -39,15 +40,6 @@ export interface ActuatorDeps extends GuestFinderDeps {
 }
 
 type FireReason = NonNullable<Applied["switchFired"]>;
-
-/** Time between two turns of the loop, in milliseconds: who stands guard hears from it four times a second. */
-export const TURN_MS = 250;
-
-/** The same while the plan holds for long: nobody would take anything from an actuator that is silent meanwhile. */
-export const RESTING_TURN_MS = 1000;
-
-/** So long before the plan is void turns come as often as ever: who stands guard may begin to count then. */
-const AWAKE_MS = 2000;
 
 /** How often guests are taken back at the end, where some are not as they were. */
 const STOP_TRIES_MAX = 3;
@@ -102,17 +94,9 @@ export class Actuator {
     return this.#guests.uuids;
   }
 
-  /** Time until the next turn that the present plan asks for, in milliseconds. Longer than {@link TURN_MS}: nothing is due until then. */
+  /** Time until the next turn, in milliseconds. Longer than `TURN_MS`: nothing is due until then. */
   get turnMs(): number {
-    const { plan } = this;
-    if (plan === undefined || this.#fired !== undefined) return this.#turnMsOf(plan);
-    const leftMs = (plan.expiresAtUs - this.#deps.nowUs()) / 1000;
-    return Math.max(this.#turnMsOf(plan), Math.min(RESTING_TURN_MS, leftMs - AWAKE_MS));
-  }
-
-  #turnMsOf(plan: { sequence: number; expiresAtUs: number } | undefined): number {
-    const ttlMs = plan === undefined ? Infinity : (plan.expiresAtUs - plan.sequence) / 1000;
-    return Math.max(20, Math.min(TURN_MS, ttlMs / 4));
+    return msToNextTurn(this.plan, this.#fired !== undefined, this.#deps.nowUs());
   }
 
   /** Takes what came under the host's key. Resolves when it was worked off, or a newer one in its place. */

@@ -17,6 +17,8 @@ async function lasts(
     await jest.advanceTimersByTimeAsync(0);
     if (isOver) return at;
     meanwhile[at]?.();
+    await jest.advanceTimersByTimeAsync(0);
+    if (isOver) return at;
     await jest.advanceTimersByTimeAsync(1);
   }
   throw new Error("it does not end");

@@ -4,9 +4,10 @@
  */
 import type { SystemdNotify } from "@kvm-governor/linux";
 import type { Bus, Logger, Readiness } from "@kvm-governor/service-kit";
-import { TURN_MS, type Actuator } from "./actuator.ts";
+import type { Actuator } from "./actuator.ts";
 import type { ChangeWatch } from "./change-watch.ts";
 import { Pause } from "./pause.ts";
+import { TURN_MS } from "./turn-time.ts";
 
 export interface LoopOptions {
   actuator: Pick<Actuator, "turn" | "turnMs" | "receive">;
