@@ -29,7 +29,6 @@ export class DirectoryWatch implements Disposable {
    */
   ensure(): boolean {
     const inode = this.#inodeNow();
-    this.#isMissing = inode === undefined;
     if (this.#watch !== undefined && inode === this.#inode) return true;
     this.close();
     if (inode === undefined) return false;
@@ -56,9 +55,12 @@ export class DirectoryWatch implements Disposable {
 
   #inodeNow(): number | undefined {
     try {
-      return statSync(this.#dir, { throwIfNoEntry: false })?.ino;
+      const inode = statSync(this.#dir, { throwIfNoEntry: false })?.ino;
+      this.#isMissing = inode === undefined;
+      return inode;
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
+      this.#isMissing = false;
       return undefined;
     }
   }
