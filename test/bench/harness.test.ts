@@ -1,6 +1,26 @@
 import { describe, expect, it } from "@jest/globals";
 import { atLeast, below, runBench, type Arm, type BenchReport } from "./harness.ts";
-import { quantile, spreadOf } from "./statistics.ts";
+import { medianInterval, quantile, spreadOf } from "./statistics.ts";
+
+describe("medianInterval", () => {
+  const upTo = (n: number): number[] => Array.from({ length: n }, (_, at) => at + 1);
+
+  // Ranks from the table of the sign test: n 20, 5 or fewer on one side have a chance of 0.0207.
+  it.each([
+    [1, [1, 1]],
+    [5, [1, 5]],
+    [8, [1, 8]],
+    [9, [2, 8]],
+    [20, [6, 15]],
+    [100, [40, 61]],
+  ])("of %d values", (n, ranks) => {
+    expect(medianInterval(upTo(n))).toEqual(ranks);
+  });
+
+  it("is not asked for of no values", () => {
+    expect(() => medianInterval([])).toThrow(RangeError);
+  });
+});
 
 describe("runBench", () => {
   it("runs the arms in turns, leaves the warm-up out, and gives median and spread", async () => {
@@ -30,6 +50,8 @@ describe("runBench", () => {
       p99: 2.98,
       min: 1,
       max: 3,
+      medianLow: 1,
+      medianHigh: 3,
       n: 3,
     });
     expect(report.aims.map(({ met }) => met)).toEqual([true, false]);

@@ -141,10 +141,9 @@ function resultOf(arm: string, series: Map<string, number[]> | undefined): ArmRe
   return { arm, figures: Object.fromEntries(figures) };
 }
 
-function rounded(spread: Spread): Spread {
-  const { median, p10, p90, p99, min, max, n } = spread;
-  const [low, high, highest] = [round(p10), round(p90), round(p99)];
-  return { median: round(median), p10: low, p90: high, p99: highest, min: round(min), max: round(max), n };
+function rounded({ n, ...spread }: Spread): Spread {
+  const figures = Object.entries(spread).map(([name, value]) => [name, round(value)]);
+  return { ...(Object.fromEntries(figures) as Omit<Spread, "n">), n };
 }
 
 /** Four significant digits: more would claim a precision that nothing here has. */

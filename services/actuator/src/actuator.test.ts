@@ -4,6 +4,7 @@ import { readJournalEntries } from "@kvm-governor/linux";
 import type { Plan } from "@kvm-governor/policy";
 import { createLogger, type Logger } from "@kvm-governor/service-kit";
 import { FailingFiles } from "../../../test/support/linux-testing.ts";
+import { RESTING_TURN_MS, TURN_MS } from "./turn-time.ts";
 import { AffinityIo } from "../../../test/support/affinity-io.ts";
 import { InProcessActuator } from "../../../test/support/in-process-actuator.ts";
 import { onCpu0, startSleepingGuest } from "../../../test/support/sleeping-guest.ts";
@@ -53,6 +54,45 @@ it("forgets each guest that has ended, although the journal refuses one", async 
   expect(bench.actuator.guestsHeld).toBe(1);
   await bench.actuator.turn();
   expect(bench.actuator.guestsHeld).toBe(0);
+});
+
+it("rests while its plan holds for long, and beats four times a second before it is void, and after", async () => {
+  await using sleeper = startSleepingGuest(1);
+  await using bench = new InProcessActuator({ guests: () => [sleeper.guest], io: new AffinityIo() });
+  const { actuator } = bench;
+  expect(actuator.turnMs).toBe(TURN_MS);
+  await bench.apply(bench.plan([onCpu0(sleeper.guest)]));
+  expect(actuator.turnMs).toBe(RESTING_TURN_MS);
+  // 2.5 s are left: it must not rest for longer than half a second.
+  bench.skip(57_500);
+  expect(actuator.turnMs).toBeGreaterThan(TURN_MS);
+  expect(actuator.turnMs).toBeLessThanOrEqual(500);
+  bench.skip(500);
+  expect(actuator.turnMs).toBe(TURN_MS);
+  bench.skip(3000);
+  expect(actuator.turnMs).toBe(TURN_MS);
+  await actuator.turn();
+  expect([actuator.guestsHeld, actuator.turnMs]).toEqual([0, TURN_MS]);
+});
+
+it("makes more turns than four a second under a plan that holds for less than one", async () => {
+  await using bench = new InProcessActuator({ guests: () => [], io: new AffinityIo() });
+  const plan = bench.plan([]);
+  await bench.apply({ ...plan, expiresAtUs: plan.sequence + 400_000 });
+  expect(bench.actuator.turnMs).toBe(100);
+});
+
+it("sees what changed, however long nothing did before", async () => {
+  await using sleeper = startSleepingGuest(1);
+  let guests = [sleeper.guest];
+  let looks = 0;
+  await using bench = new InProcessActuator({ guests: () => (looks++, guests), io: new AffinityIo() });
+  await bench.apply(bench.plan([onCpu0(sleeper.guest)]));
+  for (let turns = 0; turns < 3; turns++) await bench.actuator.turn();
+  expect(looks).toBe(4);
+  guests = [];
+  await bench.actuator.turn();
+  expect((await bench.apply(bench.plan([onCpu0(sleeper.guest)]))).skipped).toHaveLength(1);
 });
 
 it("tries less and less often what it cannot give back, and at once when it stops", async () => {

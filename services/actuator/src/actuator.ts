@@ -18,6 +18,7 @@ import { PlanTrace, tellApplied } from "./plan-trace.ts";
 import { Publisher } from "./publisher.ts";
 import { Reporter } from "./reporter.ts";
 import { lockProblem, Restorer } from "./restorer.ts";
+import { msToNextTurn } from "./turn-time.ts";
 
 export interface ActuatorDeps extends GuestFinderDeps {
   host: string;
@@ -39,9 +40,6 @@ export interface ActuatorDeps extends GuestFinderDeps {
 }
 
 type FireReason = NonNullable<Applied["switchFired"]>;
-
-/** Longest turn of the loop, in milliseconds: who stands guard hears from it four times a second. */
-export const TURN_MS_MAX = 250;
 
 /** How often guests are taken back at the end, where some are not as they were. */
 const STOP_TRIES_MAX = 3;
@@ -96,11 +94,9 @@ export class Actuator {
     return this.#guests.uuids;
   }
 
-  /** Time between two turns that the present plan asks for, in milliseconds. */
+  /** Time until the next turn, in milliseconds. Longer than `TURN_MS`: nothing is due until then. */
   get turnMs(): number {
-    const { plan } = this;
-    const ttlMs = plan === undefined ? Infinity : (plan.expiresAtUs - plan.sequence) / 1000;
-    return Math.max(20, Math.min(TURN_MS_MAX, ttlMs / 4));
+    return msToNextTurn(this.plan, this.#fired !== undefined, this.#deps.nowUs());
   }
 
   /** Takes what came under the host's key. Resolves when it was worked off, or a newer one in its place. */
@@ -233,9 +229,11 @@ export class Actuator {
 
   /** An operator's word holds until it is taken back, whatever plans come. */
   async #takeBackByHand(): Promise<void> {
-    const isAll = this.#deps.handsOff()?.isAll === true;
+    const handsOff = this.#deps.handsOff();
+    const isAll = handsOff?.isAll === true;
     if (isAll && (this.#fired !== "operator" || this.guestsHeld > 0)) return this.#fire("operator");
     if (!isAll && this.#fired === "operator") this.#fired = "expired";
+    if (handsOff === undefined) return;
     const applied = this.#emptyReport(this.plan);
     if ((await this.#guests.restoreByHand(applied)) > 0) this.#send(applied);
   }

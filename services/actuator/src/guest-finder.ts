@@ -5,7 +5,7 @@ import type { Exemption } from "./exemption.ts";
 
 export interface GuestFinderDeps {
   processes: Pick<LiveProcesses, "runs">;
-  /** Guests that run now; looks again when it is asked. */
+  /** Guests that run now; looks again when it is asked. The same array until one of them changed. */
   guests: () => readonly Guest[];
   /** Why a guest is never written to, or undefined. */
   exemption: (guest: Guest) => Exemption | undefined;
@@ -19,14 +19,23 @@ export interface NotFound {
 
 export class GuestFinder {
   readonly #deps: GuestFinderDeps;
-  #guests = new Map<string, Guest>();
+  #guests: ReadonlyMap<string, Guest> = new Map();
+  #found: readonly Guest[] | undefined;
 
   constructor(deps: GuestFinderDeps) {
     this.#deps = deps;
   }
 
   look(): void {
-    this.#guests = new Map(this.#deps.guests().map((guest) => [guest.uuid, guest]));
+    const found = this.#deps.guests();
+    if (found === this.#found) return;
+    this.#found = found;
+    this.#guests = new Map(found.map((guest) => [guest.uuid, guest]));
+  }
+
+  /** All guests as last seen, by UUID; the same object until one of them changed. */
+  get seen(): ReadonlyMap<string, Guest> {
+    return this.#guests;
   }
 
   /** Whether every guest and vCPU of a plan is known already, so that there is no need to look. */

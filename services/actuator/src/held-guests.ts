@@ -32,6 +32,8 @@ export const GUEST_SPANS_MAX = 32;
 export class HeldGuests {
   readonly #deps: HeldGuestsDeps;
   #ticks = 0;
+  /** What was taken in last. */
+  #seen: ReadonlyMap<string, Guest> | undefined;
   readonly #governed = new Map<string, GovernedGuest>();
 
   constructor(deps: HeldGuestsDeps) {
@@ -96,10 +98,13 @@ export class HeldGuests {
   /** Takes in what changed about the guests since they were last looked at, also between two plans. */
   refresh(): void {
     const { finder, reporter } = this.#deps;
+    if (finder.seen === this.#seen) return;
+    this.#seen = finder.seen;
     for (const [uuid, governed] of this.#governed) {
       const now = finder.get(uuid);
       if (now === undefined || !isSameRun(now, governed.guest)) continue;
-      reporter.attempt("refresh", () => governed.refresh(now), now);
+      const isDone = reporter.attempt("refresh", () => governed.refresh(now), now);
+      if (!isDone) this.#seen = undefined;
       reporter.rebased(now, governed.takeRebased());
     }
   }

@@ -32,6 +32,7 @@ import type { Logger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import manifest from "../package.json" with { type: "json" };
 import { Actuator } from "./actuator.ts";
+import { ChangeWatch } from "./change-watch.ts";
 import { actuatorSchema, type ActuatorConfig } from "./config.ts";
 import { exemptionOf } from "./exemption.ts";
 import { createMetrics, exposeState, type ActuatorMetrics } from "./metrics.ts";
@@ -47,7 +48,7 @@ await runService("actuator", async ({ log, signal, onReload, traces }) => {
   const mounts = readCgroupMounts();
   const why = config.dryRun ? "dryRun is set" : readOnlyReason(mounts);
   if (why !== undefined) log.warn({ event: "dry-run", reason: why }, `nothing is written: ${why}`);
-  const watcher = new GuestWatcher({ libvirtRunDir: config.libvirtRunDir });
+  const watcher = new GuestWatcher({ libvirtRunDir: config.libvirtRunDir, nowUs: bootTimeUs });
   const guests = () => {
     watcher.refresh();
     return watcher.inventory.guests;
@@ -155,7 +156,8 @@ await runService("actuator", async ({ log, signal, onReload, traces }) => {
   });
 
   const notify = systemdNotifier(process.env["NOTIFY_SOCKET"]);
-  await runLoop({ actuator, bus, host: config.hostId, signal, log, readiness, notify });
+  using changes = new ChangeWatch(config);
+  await runLoop({ actuator, bus, host: config.hostId, signal, log, readiness, notify, changes });
   const isDone = await end(actuator, config, log);
   await pages.close();
   await bus.close();

@@ -112,13 +112,16 @@ export class Reporter {
   /**
    * Does what may fail without harm to the rest; a failure is said when it begins, and when it is over.
    * @param guest that it is about
+   * @returns whether it was done
    */
-  attempt(what: string, action: () => void, guest?: GuestName): void {
+  attempt(what: string, action: () => void, guest?: GuestName): boolean {
     try {
       action();
       this.recovered(`${what}-failed`, guest);
+      return true;
     } catch (error) {
       this.failure(`${what}-failed`, error, guest);
+      return false;
     }
   }
 

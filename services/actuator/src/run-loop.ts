@@ -1,41 +1,61 @@
-/** Runs until it is told to stop: plans as they come, turns at least four times a second. */
+/**
+ * Runs until it is told to stop: plans as they come, and turns four times a second. Where changes are heard of, turns are made when they
+ * come, and once a second while the plan holds for long.
+ */
 import type { SystemdNotify } from "@kvm-governor/linux";
 import type { Bus, Logger, Readiness } from "@kvm-governor/service-kit";
 import type { Actuator } from "./actuator.ts";
+import type { ChangeWatch } from "./change-watch.ts";
+import { Pause } from "./pause.ts";
+import { TURN_MS } from "./turn-time.ts";
 
 export interface LoopOptions {
-  actuator: Actuator;
-  bus: Bus;
+  actuator: Pick<Actuator, "turn" | "turnMs" | "receive">;
+  bus: { plans: Pick<Bus["plans"], "watch"> };
   host: string;
   signal: AbortSignal;
   log: Logger;
   readiness: Readiness;
   /** Tells systemd that it is ready after the first turn, and alive after each: a turn that hangs is missed by its watchdog. */
   notify: SystemdNotify;
+  changes: Pick<ChangeWatch, "ensure" | "onChange">;
 }
+
+/** What changes, changes in several steps within this time, in milliseconds: a file is written, then renamed. */
+const SETTLE_MS = 20;
+/** However often something changes, in milliseconds. */
+const BETWEEN_TURNS_MS = 100;
 
 /** The watch is not waited for at the end: giving everything back must not depend on a server that may hang. */
 export async function runLoop(options: LoopOptions): Promise<void> {
-  const { actuator, signal, log, notify } = options;
-  watchPlans(options).catch((error: unknown) => {
+  const { actuator, signal, log, notify, changes } = options;
+  const pause = new Pause();
+  changes.onChange(() => pause.cut(SETTLE_MS, BETWEEN_TURNS_MS));
+  watchPlans(options, pause).catch((error: unknown) => {
     log.error({ event: "watch-failed", err: error }, "no plans are watched any more");
   });
   for (let isFirst = true; !signal.aborted; isFirst = false) {
+    // Before the turn looks: what changes afterwards is heard of.
+    const isHeard = changes.ensure();
     await attempt(options, () => actuator.turn());
     notify(isFirst ? "READY=1" : "WATCHDOG=1");
-    await pause(actuator.turnMs, signal);
+    await pause.wait(isHeard ? actuator.turnMs : Math.min(TURN_MS, actuator.turnMs), signal);
   }
   notify("STOPPING=1");
 }
 
-function watchPlans({ actuator, bus, host, signal, log, readiness }: LoopOptions): Promise<void> {
+function watchPlans(
+  { actuator, bus, host, signal, log, readiness }: LoopOptions,
+  pause: Pause,
+): Promise<void> {
   readiness.set("plans", true, "no plan yet");
   return bus.plans.watch(
     host,
     signal,
     ({ data }) => {
       readiness.set("plans", true, "watched");
-      void attempt({ log }, () => actuator.receive(data));
+      // The plan that it followed when the pause began may have held for longer.
+      void attempt({ log }, () => actuator.receive(data)).then(() => pause.cut(actuator.turnMs));
     },
     (error) => readiness.set("plans", false, error.message),
   );
@@ -48,17 +68,4 @@ async function attempt({ log }: Pick<LoopOptions, "log">, task: () => Promise<vo
   } catch (error) {
     log.error({ event: "turn-failed", err: error }, (error as Error).message);
   }
-}
-
-/** An aborted pause is the end of the loop, not an error. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
 }

@@ -25,10 +25,10 @@ async function heard(): Promise<boolean> {
 
 test("hears of files that are renamed over others and removed, also after the directory was made anew", async () => {
   using watch = new DirectoryWatch(dir, () => changes++);
-  expect(watch.ensure()).toBe(false);
+  expect([watch.ensure(), watch.isMissing]).toEqual([false, true]);
   for (let round = 0; round < 2; round++) {
     mkdirSync(dir);
-    expect(watch.ensure()).toBe(true);
+    expect([watch.ensure(), watch.isMissing]).toEqual([true, false]);
     writeFileSync(join(root, "new"), "1");
     renameSync(join(root, "new"), join(dir, "web.xml"));
     expect(await heard()).toBe(true);
@@ -39,4 +39,9 @@ test("hears of files that are renamed over others and removed, also after the di
     await heard();
     expect(watch.ensure()).toBe(false);
   }
+});
+
+test("does not take a directory that it cannot look at for one that is missing", () => {
+  using watch = new DirectoryWatch(`${root}/${"x".repeat(300)}`, () => changes++);
+  expect([watch.ensure(), watch.isMissing]).toEqual([false, false]);
 });

@@ -4,14 +4,23 @@ import { errorCode } from "../proc/read.ts";
 
 export class DirectoryWatch implements Disposable {
   readonly #dir: string;
-  readonly #onChange: () => void;
+  readonly #onChange: (name: string | null) => void;
+  #isMissing = false;
   #watch: FSWatcher | undefined;
   #inode: number | undefined;
 
-  /** Watches nothing before `ensure`. */
-  constructor(dir: string, onChange: () => void) {
+  /**
+   * Watches nothing before `ensure`.
+   * @param onChange called with the entry's name, or null where the kernel does not tell it
+   */
+  constructor(dir: string, onChange: (name: string | null) => void) {
     this.#dir = dir;
     this.#onChange = onChange;
+  }
+
+  /** Whether there was no such directory when it was last asked for: there is nothing in it that could change, then. */
+  get isMissing(): boolean {
+    return this.#isMissing;
   }
 
   /**
@@ -24,7 +33,7 @@ export class DirectoryWatch implements Disposable {
     this.close();
     if (inode === undefined) return false;
     try {
-      this.#watch = watch(this.#dir, { persistent: false }, this.#onChange);
+      this.#watch = watch(this.#dir, { persistent: false }, (_event, name) => this.#onChange(name));
       this.#watch.on("error", () => this.close());
       this.#inode = inode;
       return true;
@@ -46,9 +55,12 @@ export class DirectoryWatch implements Disposable {
 
   #inodeNow(): number | undefined {
     try {
-      return statSync(this.#dir, { throwIfNoEntry: false })?.ino;
+      const inode = statSync(this.#dir, { throwIfNoEntry: false })?.ino;
+      this.#isMissing = inode === undefined;
+      return inode;
     } catch (error) {
       if (errorCode(error) === undefined) throw error;
+      this.#isMissing = false;
       return undefined;
     }
   }

@@ -1,7 +1,7 @@
 /** Whether the actuator that wrote a heartbeat must be replaced: pure. For whoever stands guard over it. */
 import type { Heartbeat } from "./heartbeat.ts";
 
-/** An actuator whose plan expired restores by itself, and beats four times a second meanwhile. */
+/** An actuator whose plan expired restores by itself, and beats four times a second meanwhile: from 2 s before. */
 const SILENCE_US_MIN = 1_500_000;
 
 /**

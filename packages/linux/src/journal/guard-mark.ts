@@ -1,7 +1,8 @@
 /** `runDir/guard.alive`: written by whoever stands guard over the actuator, for as long as it does. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { readIfThere } from "../proc/read.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** A guard that has not been heard of for longer does not count, in milliseconds. */
 export const GUARD_SILENCE_MS_MAX = 5000;
@@ -10,9 +11,7 @@ const guardFile = (runDir: string): string => join(runDir, "guard.alive");
 
 /** To be called at least once a second. */
 export function writeGuardMark(runDir: string, bootTimeUs: number): void {
-  mkdirSync(runDir, { recursive: true, mode: 0o755 });
-  writeFileSync(`${guardFile(runDir)}.new`, `${bootTimeUs}\n`, { mode: 0o644 });
-  renameSync(`${guardFile(runDir)}.new`, guardFile(runDir));
+  replaceFile(runDir, guardFile(runDir), `${bootTimeUs}\n`);
 }
 
 export function removeGuardMark(runDir: string): void {

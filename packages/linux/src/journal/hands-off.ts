@@ -2,7 +2,7 @@
  * `stateDir/hands-off.json`: guests that an operator took back while an actuator runs. The actuator takes them back when it sees the file,
  * and leaves them alone until it is gone; a restart or a boot does not change an operator's mind.
  */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { readIfThere } from "../proc/read.ts";
@@ -43,7 +43,8 @@ export const handsOffFile = (stateDir: string): string => join(stateDir, "hands-
  */
 export function readHandsOff(stateDir: string): HandsOff | undefined {
   const file = handsOffFile(stateDir);
-  const text = readIfThere(file);
+  // Asked first: there is none as a rule, and the error of a read costs more than the question.
+  const text = statSync(file, { throwIfNoEntry: false }) && readIfThere(file);
   if (text === undefined) return undefined;
   try {
     return new HandsOff(handsOffSchema.parse(JSON.parse(text)).guests);

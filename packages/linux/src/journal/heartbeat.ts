@@ -1,7 +1,8 @@
-/** `runDir/actuator.alive`: written by the actuator at every turn of its loop, read by whoever stands guard over it. */
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/** `runDir/actuator.alive`: written by the actuator at every turn of its loop and before it applies a plan, read by whoever stands guard over it. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { readIfThere } from "../proc/read.ts";
+import { replaceFile } from "./replace-file.ts";
 
 export interface Heartbeat {
   pid: number;
@@ -19,10 +20,7 @@ export const heartbeatFile = (runDir: string): string => join(runDir, "actuator.
 
 /** Replaced as a whole, so that a reader never sees half of it. */
 export function writeHeartbeat(runDir: string, heartbeat: Heartbeat): void {
-  const file = heartbeatFile(runDir);
-  mkdirSync(runDir, { recursive: true, mode: 0o755 });
-  writeFileSync(`${file}.new`, `${JSON.stringify(heartbeat)}\n`, { mode: 0o644 });
-  renameSync(`${file}.new`, file);
+  replaceFile(runDir, heartbeatFile(runDir), `${JSON.stringify(heartbeat)}\n`);
 }
 
 export function removeHeartbeat(runDir: string): void {

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GUARD_SILENCE_MS_MAX, hasGuard, removeGuardMark, writeGuardMark } from "./guard-mark.ts";
 import { HandsOffError, handsOffFile, putHandsOff, readHandsOff, releaseHandsOff } from "./hands-off.ts";
+import { replaceFile } from "./replace-file.ts";
 import { startTimeOf } from "./host-lock.ts";
 import { JournalEntries } from "./entries.ts";
 import { LiveProcesses } from "./live-processes.ts";
@@ -59,6 +60,25 @@ describe("what an operator wants left alone", () => {
       writeFileSync(handsOffFile(scratch.dir), text);
       expect(() => readHandsOff(scratch.dir)).toThrow(HandsOffError);
     }
+  });
+});
+
+describe("a file that is replaced again and again", () => {
+  it("is whole at any time, and its directory is made where it is missing, also later", () => {
+    using scratch = new Scratch();
+    const dir = join(scratch.dir, "run/kvm-governor");
+    const file = join(dir, "alive");
+    for (const text of ["1\n", "2\n"]) {
+      replaceFile(dir, file, text);
+      expect(readFileSync(file, "utf8")).toBe(text);
+      expect(readdirSync(dir)).toEqual(["alive"]);
+    }
+    rmSync(dir, { recursive: true });
+    replaceFile(dir, file, "3\n");
+    expect([readFileSync(file, "utf8"), statSync(dir).mode & 0o777]).toEqual(["3\n", 0o755]);
+    rmSync(file);
+    mkdirSync(file);
+    expect(() => replaceFile(dir, file, "4\n")).toThrow(/EISDIR/);
   });
 });
 
