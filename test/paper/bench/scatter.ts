@@ -51,7 +51,7 @@ export function scatterPlot({ title, xAxis, yAxis, dots }: Scatter): string {
 
 function circle(dot: Dot, cx: number, cy: number): string {
   const name = `<title>${escaped(`${dot.name}: ${round(dot.x)}, ${round(dot.y)}`)}</title>`;
-  const fill = !dot.isFrontier ? FILLED : "#ffffff";
+  const fill = dot.isFrontier ? FILLED : "#ffffff";
   return `<circle cx="${px(cx)}" cy="${px(cy)}" r="${RADIUS}" fill="${fill}" stroke="${FILLED}">${name}</circle>`;
 }
 
