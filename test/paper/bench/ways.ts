@@ -62,7 +62,7 @@ export const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
   [
     "idle+apart+slice",
     {
-      what: `the same, slices of ${LONGEST_SLICE_MS} ms for the services`,
+      what: `\`cpu.idle\`, one CPU a vCPU, slices of ${LONGEST_SLICE_MS} ms for the services`,
       setting: { isIdle: true, isApart: true, sliceMs: LONGEST_SLICE_MS },
     },
   ],
