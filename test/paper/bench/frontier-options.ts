@@ -25,7 +25,7 @@ export interface FrontierOptions {
 export const FRONTIER_USAGE = `npm run bench -- frontier [OPTIONS]: ways of holding the paper's guests, by time of the kernels and latency of the services
   --rounds N            default 3
   --kernels EP,CG,…     default CG,MG,EP, of class S
-  --seconds S           least length of one run of a kernel alone, default 1
+  --seconds S           least length of one run of a kernel alone, default 3; the services are asked as long: a p99 of few requests is their worst
   --only NAME,NAME,…    these ways; ${REFERENCES.join(" and ")}, which the others are held against, run always. Default all:
                         ${[...WAYS.keys()].join(", ")}
   --pc-work MS          work of the PC guest in each ${PC_PERIOD_MS} ms, default ${PC_WORK_MS}
@@ -43,7 +43,7 @@ export function readFrontierOptions(args: readonly string[]): FrontierOptions {
     json: values.json === true,
     rounds: whole("rounds", values.rounds ?? "3", 1),
     kernels: (values.kernels ?? "CG,MG,EP").split(",").map(kernel),
-    seconds: positive("seconds", values.seconds ?? "1"),
+    seconds: positive("seconds", values.seconds ?? "3"),
     ways: waysOf(values.only),
     pcWorkMs,
     seed: whole("seed", values.seed ?? "1", 0),

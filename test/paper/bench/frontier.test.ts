@@ -149,7 +149,7 @@ describe("arguments", () => {
     expect(readFrontierOptions([])).toMatchObject({
       rounds: 3,
       kernels: ["CG", "MG", "EP"],
-      seconds: 1,
+      seconds: 3,
       pcWorkMs: 20,
       out: undefined,
       ways: [...WAYS.keys()],
