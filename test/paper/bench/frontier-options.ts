@@ -3,7 +3,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Kernel } from "../npb.ts";
 import { OptionsError, kernel, positive, whole } from "./options.ts";
-import { PC_PERIOD_MS, PC_WORK_MS } from "./trial.ts";
+import { PC_PERIOD_MS, PC_WORK_MS } from "./loads.ts";
 import { REFERENCES, WAYS } from "./ways.ts";
 
 export interface FrontierOptions {

@@ -4,7 +4,7 @@ import type { FrontierOptions } from "./frontier-options.ts";
 import type { Place, Range } from "./frontier.ts";
 import { PLOTS, digits, spread, table, writePart } from "./part.ts";
 import { scatterPlot } from "./scatter.ts";
-import { PC_PERIOD_MS } from "./trial.ts";
+import { PC_PERIOD_MS } from "./loads.ts";
 import { ALONE, REFERENCES, WAYS } from "./ways.ts";
 
 export interface FrontierReport extends BenchReport {

@@ -31,7 +31,7 @@ export async function frontierArms(
   const ground = groundOf(stage);
   const sizes = await measureSizes(stage, bench, options.pcWorkMs);
   const baseline = takeSnapshot(guestsOf(stage));
-  const context: TrialContext = { stage, options: bench, sizes, baseline, say, signal };
+  const context: TrialContext = { stage, options: bench, sizes, trace: undefined, baseline, say, signal };
   const ways = waysHere(options.ways, say);
   let done = 0;
   return ways.map(([name, way]) => {

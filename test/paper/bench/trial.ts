@@ -9,7 +9,7 @@ import { PaperGuestError } from "../guest/errors.ts";
 import type { PaperGuest } from "../guest/guest.ts";
 import { type Kernel, type KernelRun, type ProblemClass, parseRun } from "../npb.ts";
 import { type HeldArm, hasKernels, hasServices, holdArm } from "./arms.ts";
-import { type Load, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
+import { type Load, PC_PERIOD_MS, PC_WORK_MS, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
 import { Meter, type Reading, readHostBusyNs } from "./meter.ts";
 import type { BenchOptions, Step } from "./plan.ts";
 import type { ArmRun, KernelFigures, ServiceFigures, Sizes } from "./record.ts";
@@ -24,13 +24,10 @@ export interface TrialContext {
   baseline: ControlSnapshot;
   say: (line: string) => void;
   signal: AbortSignal;
-  /** Undefined: this machine cannot be traced. */
+  /** Undefined: this machine cannot be traced, or nobody asks for it. */
   trace: SchedTrace | undefined;
 }
 
-/** A light and regular user: 20 ms of work every 100 ms. */
-export const PC_PERIOD_MS = 100;
-export const PC_WORK_MS = 20;
 const WEB_USERS = 4;
 const WEB_THINK_MS_MAX = 40;
 /** Check periods beyond beta until the governor's moves are surely made. */
