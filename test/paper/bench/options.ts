@@ -88,7 +88,8 @@ function parse(args: readonly string[]) {
   }
 }
 
-function whole(name: string, text: string, least: number): number {
+/** @throws {OptionsError} */
+export function whole(name: string, text: string, least: number): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least) {
     throw new OptionsError(`--${name}: a whole number from ${least} on, not "${text}"`);
@@ -96,14 +97,16 @@ function whole(name: string, text: string, least: number): number {
   return value;
 }
 
-function positive(name: string, text: string): number {
+/** @throws {OptionsError} */
+export function positive(name: string, text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value)))
     throw new OptionsError(`--${name}: a number above 0, not "${text}"`);
   return value;
 }
 
-function kernel(text: string): Kernel {
+/** @throws {OptionsError} */
+export function kernel(text: string): Kernel {
   const found = KERNELS.find((each) => each === text);
   if (found === undefined) throw new OptionsError(`--kernels: "${text}" is none of ${KERNELS.join(", ")}`);
   return found;

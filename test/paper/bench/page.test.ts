@@ -1,17 +1,19 @@
 /** The page is replaced between its marks only; plots are well-formed and show what was measured. */
 import { expect, test } from "@jest/globals";
 import { XMLValidator } from "fast-xml-parser";
-import { insert } from "./page.ts";
+import { insert } from "./part.ts";
 import { barChart } from "./plot.ts";
 
-const part = (text: string): string =>
-  `<!-- paper: written by \`npm run bench -- paper\` -->\n${text}\n<!-- paper: end -->`;
+const marked = (name: string, text: string): string =>
+  `<!-- ${name}: written by \`npm run bench -- ${name}\` -->\n\n${text}\n\n<!-- ${name}: end -->`;
 
-test("the part is put at the end first, and replaced from then on", () => {
-  const once = insert("# Benchmarks\n\n## other\n", part("first"));
-  expect(once).toBe(`# Benchmarks\n\n## other\n\n${part("first")}\n`);
-  const more = `${once}\n## later\n`;
-  expect(insert(more, part("second"))).toBe(more.replace("first", "second"));
+test("a part is put at the end first, and replaced from then on; parts of others stay", () => {
+  const once = insert("# Benchmarks\n\n## other\n", "paper", "first");
+  expect(once).toBe(`# Benchmarks\n\n## other\n\n${marked("paper", "first")}\n`);
+  const more = insert(`${once}\n## later\n`, "frontier", "dots");
+  expect(more).toBe(`${once}\n## later\n\n${marked("frontier", "dots")}\n`);
+  expect(insert(more, "paper", "second")).toBe(more.replace("first", "second"));
+  expect(insert(more, "frontier", "lines")).toBe(more.replace("dots", "lines"));
 });
 
 test("a chart has a bar for each value, none for what is missing, and is well-formed XML", () => {

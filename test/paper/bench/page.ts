@@ -1,19 +1,12 @@
 /** The part of docs/benchmarks.md about the paper's experiment, and its plots. */
-import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { format, resolveConfig } from "prettier";
 import type { Aim } from "../../bench/harness.ts";
 import type { Spread } from "../../bench/statistics.ts";
+import { PLOTS, digits, spread, table, writePart } from "./part.ts";
 import { type Bar, barChart } from "./plot.ts";
 import { ARMS, ARM_NAMES, type Arm } from "./plan.ts";
 import type { BenchResult } from "./record.ts";
 import type { KernelSummary, Summary } from "./summary.ts";
 import { gapsOf } from "./where.ts";
-
-const BEGIN = "<!-- paper: written by `npm run bench -- paper` -->";
-const END = "<!-- paper: end -->";
-const PLOTS = "benchmarks";
 
 export interface Report {
   result: BenchResult;
@@ -22,24 +15,9 @@ export interface Report {
   aims: Readonly<Partial<Record<Arm, readonly Aim[]>>>;
 }
 
-/** Writes the plots, and the part of `benchmarks.md` between its two marks; at the end where there are none yet. */
-export async function writePages(dir: string, report: Report): Promise<string[]> {
-  await mkdir(path.join(dir, PLOTS), { recursive: true });
-  const plots = plotsOf(report.summary);
-  const files = Object.keys(plots).map((name) => path.join(dir, PLOTS, name));
-  for (const [name, svg] of Object.entries(plots)) await writeFile(path.join(dir, PLOTS, name), svg);
-  const page = path.join(dir, "benchmarks.md");
-  const before = existsSync(page) ? await readFile(page, "utf8") : "# Benchmarks\n";
-  const part = `${BEGIN}\n\n${partOf(report)}\n\n${END}`;
-  const text = await format(insert(before, part), { ...(await resolveConfig(page)), filepath: page });
-  await writeFile(page, text);
-  return [page, ...files];
-}
-
-export function insert(page: string, part: string): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from < 0 || to < from) return `${page.trimEnd()}\n\n${part}\n`;
-  return page.slice(0, from) + part + page.slice(to + END.length);
+/** Writes the plots, and its part of `benchmarks.md`. */
+export function writePages(dir: string, report: Report): Promise<string[]> {
+  return writePart(dir, "paper", partOf(report), plotsOf(report.summary));
 }
 
 export function partOf({ result, summary, aims }: Report): string {
@@ -233,10 +211,5 @@ function barOf(value: Spread | undefined, base: number | undefined): Bar | undef
   return { value: value.median / base, low: value.p10 / base, high: value.p90 / base };
 }
 
-const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
-  [head, head.map(() => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
-const digits = (value: number): string => String(Number(value.toPrecision(3)));
-const spread = ({ median, p10, p90, n }: Spread): string =>
-  n === 1 ? digits(median) : `${digits(median)} (${digits(p10)} to ${digits(p90)})`;
 const times = (value: number | null): string => (value === null ? "" : value.toFixed(2));
 const percent = (value: number | null): string => (value === null ? "" : `${(value * 100).toFixed(0)}%`);

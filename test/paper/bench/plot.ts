@@ -92,20 +92,28 @@ function axis(label: string, top: number, y: (value: number) => number): string[
 }
 
 /** 1, 1.5, 2, 2.5 or 5 times a power of ten, at or above the largest value. */
-function niceTop(largest: number): number {
+export function niceTop(largest: number): number {
   if (!(largest > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(largest));
   return ([1, 1.5, 2, 2.5, 5].find((step) => step * power >= largest) ?? 10) * power;
 }
 
-function line(x1: number, y1: number, x2: number, y2: number, colour: string, dashes?: string): string {
+export function line(
+  x1: number,
+  y1: number,
+  x2: number,
+  y2: number,
+  colour: string,
+  dashes?: string,
+): string {
   const dashed = dashes === undefined ? "" : ` stroke-dasharray="${dashes}"`;
   return `<line x1="${px(x1)}" y1="${px(y1)}" x2="${px(x2)}" y2="${px(y2)}" stroke="${colour}"${dashed}/>`;
 }
 
-function text(x: number, y: number, content: string, attributes = ""): string {
+export function text(x: number, y: number, content: string, attributes = ""): string {
   return `<text x="${px(x)}" y="${px(y)}" fill="#222222" ${attributes}>${escaped(content)}</text>`;
 }
 
-const px = (value: number): string => String(Math.round(value * 10) / 10);
-const escaped = (content: string): string => content.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+export const px = (value: number): string => String(Math.round(value * 10) / 10);
+export const escaped = (content: string): string =>
+  content.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);

@@ -3,13 +3,12 @@ import { rmSync } from "node:fs";
 import { takeSnapshot } from "../../../packages/cli/src/demo/control-snapshot.ts";
 import type { Screen } from "../../../packages/cli/src/demo/screen.ts";
 import { Seeded } from "../../support/seeded.ts";
-import { PaperGuestError } from "../guest/errors.ts";
-import { LoadError } from "./loads.ts";
 import type { PaperOptions } from "./options.ts";
 import { ARMS, type BenchOptions, type Step, planOf } from "./plan.ts";
 import type { ArmRun, BenchState } from "./record.ts";
+import { twice } from "./retry.ts";
 import { SchedTrace, SchedTraceError } from "./sched-trace.ts";
-import { type Stage, clearStage, guestsOf, setStage } from "./stage.ts";
+import { type Stage, guestsOf, withStage } from "./stage.ts";
 import { openState, saveState } from "./state.ts";
 import { type TrialContext, measureSizes, runStep } from "./trial.ts";
 
@@ -20,22 +19,16 @@ export async function runPaper(
   signal: AbortSignal,
 ): Promise<BenchState> {
   if (options.fresh) rmSync(options.state, { force: true });
-  const stage = await setStage((line) => screen.say(line));
-  const trace = openTrace((line) => screen.say(line));
-  // What runs in a guest is not waited for: whoever asked hears that the guest is gone.
-  const end = (): void => guestsOf(stage).forEach(({ shell }) => shell.close());
-  signal.addEventListener("abort", end);
-  try {
-    signal.throwIfAborted();
-    return await runOn({ stage, trace }, options, screen, signal);
-  } catch (error) {
-    throw signal.aborted ? signal.reason : error;
-  } finally {
-    signal.removeEventListener("abort", end);
-    screen.show([]);
-    trace?.close();
-    await clearStage(stage);
-  }
+  const say = (line: string): void => screen.say(line);
+  return withStage(say, signal, async (stage) => {
+    const trace = openTrace(say);
+    try {
+      return await runOn({ stage, trace }, options, screen, signal);
+    } finally {
+      screen.show([]);
+      trace?.close();
+    }
+  });
 }
 
 /** Without it everything but where the time goes can be measured. */
@@ -85,24 +78,13 @@ async function runOn(
         left.length - at,
       ),
     ]);
-    const run = await runStepTwice(context, step);
+    const name = `round ${step.round + 1}, ${ARMS[step.arm]}`;
+    const run = await twice(context, name, () => runStep(context, step));
     state.runs.push(run);
     saveState(options.state, state);
     screen.say(lineOf(run));
   }
   return state;
-}
-
-/** One that fails is tried once more: an hour of rounds should not end for one guest that did not answer in time. */
-async function runStepTwice(context: TrialContext, step: Step): Promise<ArmRun> {
-  try {
-    return await runStep(context, step);
-  } catch (error) {
-    const isGuests = error instanceof PaperGuestError || error instanceof LoadError;
-    if (!isGuests || context.signal.aborted) throw error;
-    context.say(`round ${step.round + 1}, ${ARMS[step.arm]}: ${error.message}; once more`);
-    return runStep(context, step);
-  }
 }
 
 const isOf = (run: ArmRun, step: Step): boolean => run.round === step.round && run.arm === step.arm;

@@ -100,6 +100,30 @@ export async function setStage(log: (line: string) => void): Promise<Stage> {
   }
 }
 
+/**
+ * Sets the stage, works on it, and takes it away, whatever happens.
+ * @throws AbortError of the signal; whatever could not be started, or `work` threw: nothing stays behind
+ */
+export async function withStage<T>(
+  log: (line: string) => void,
+  signal: AbortSignal,
+  work: (stage: Stage) => Promise<T>,
+): Promise<T> {
+  const stage = await setStage(log);
+  // What runs in a guest is not waited for: whoever asked hears that the guest is gone.
+  const end = (): void => guestsOf(stage).forEach(({ shell }) => shell.close());
+  signal.addEventListener("abort", end);
+  try {
+    signal.throwIfAborted();
+    return await work(stage);
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error;
+  } finally {
+    signal.removeEventListener("abort", end);
+    await clearStage(stage);
+  }
+}
+
 export async function clearStage(stage: Stage): Promise<void> {
   for (const guest of guestsOf(stage)) guest.shell.close();
   await stage.libvirt.stop();

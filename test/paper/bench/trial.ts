@@ -9,7 +9,7 @@ import { PaperGuestError } from "../guest/errors.ts";
 import type { PaperGuest } from "../guest/guest.ts";
 import { type Kernel, type KernelRun, type ProblemClass, parseRun } from "../npb.ts";
 import { type HeldArm, hasKernels, hasServices, holdArm } from "./arms.ts";
-import { type Load, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
+import { type Load, PC_PERIOD_MS, PC_WORK_MS, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
 import { Meter, type Reading, readHostBusyNs } from "./meter.ts";
 import type { BenchOptions, Step } from "./plan.ts";
 import type { ArmRun, KernelFigures, ServiceFigures, Sizes } from "./record.ts";
@@ -24,13 +24,10 @@ export interface TrialContext {
   baseline: ControlSnapshot;
   say: (line: string) => void;
   signal: AbortSignal;
-  /** Undefined: this machine cannot be traced. */
+  /** Undefined: this machine cannot be traced, or nobody asks for it. */
   trace: SchedTrace | undefined;
 }
 
-/** A light and regular user: 20 ms of work every 100 ms. */
-const PC_PERIOD_MS = 100;
-const PC_WORK_MS = 20;
 const WEB_USERS = 4;
 const WEB_THINK_MS_MAX = 40;
 /** Check periods beyond beta until the governor's moves are surely made. */
@@ -53,7 +50,15 @@ export async function runStep(context: TrialContext, step: Step): Promise<ArmRun
   return { ...run, restored: left.length === 0 };
 }
 
-async function runHeld(context: TrialContext, step: Step, held: HeldArm): Promise<Omit<ArmRun, "restored">> {
+/**
+ * One step with the guests held by the caller. Of the step's arm only what it says of load and kernels counts here.
+ * @throws {PaperGuestError} {LoadError} the guests are as they were, but for a kernel that may still run in the scientific one
+ */
+export async function runHeld(
+  context: TrialContext,
+  step: Step,
+  held: HeldArm,
+): Promise<Omit<ArmRun, "restored">> {
   const { scientific } = context.stage;
   const { round, arm } = step;
   if (!hasKernels(arm)) {
@@ -210,8 +215,13 @@ async function runKernelOn(
 /**
  * How often each kernel is repeated, and how much the PC guest works: measured once, with nothing else to do. By CPU time, so that
  * what else runs on the machine does not make the work smaller.
+ * @param pcWorkMs of the PC guest in each {@link PC_PERIOD_MS}, in milliseconds of a vCPU that nobody disturbs
  */
-export async function measureSizes(stage: Stage, options: BenchOptions): Promise<Sizes> {
+export async function measureSizes(
+  stage: Stage,
+  options: BenchOptions,
+  pcWorkMs = PC_WORK_MS,
+): Promise<Sizes> {
   const pc = stage.services.find(({ role }) => role === "pc");
   const unitsPerMs = pc === undefined ? 0 : await pcUnitsPerMs(pc.guest);
   const repeats: Sizes["repeats"] = {};
@@ -222,7 +232,7 @@ export async function measureSizes(stage: Stage, options: BenchOptions): Promise
     const wanted = Math.ceil((options.seconds * stage.scientific.vcpus) / cpuSeconds);
     repeats[kernel] = Math.min(REPEATS_MAX, Math.max(1, wanted));
   }
-  return { repeats, pcUnits: Math.round(PC_WORK_MS * unitsPerMs) };
+  return { repeats, pcUnits: Math.round(pcWorkMs * unitsPerMs) };
 }
 
 /** CPU time of the guest's vCPUs while `work` runs. */

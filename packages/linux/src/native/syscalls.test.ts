@@ -9,13 +9,16 @@ const HEADERS: Record<Architecture, { file: string; copied: string }> = {
   x64: {
     file: "/usr/include/x86_64-linux-gnu/asm/unistd_64.h",
     copied:
-      "#define __NR_rt_tgsigqueueinfo 297\n#define __NR_perf_event_open 298\n#define __NR_recvmmsg 299\n",
+      "#define __NR_rt_tgsigqueueinfo 297\n#define __NR_perf_event_open 298\n#define __NR_recvmmsg 299\n" +
+      "#define __NR_finit_module 313\n#define __NR_sched_setattr 314\n#define __NR_sched_getattr 315\n",
   },
   arm64: {
     file: "/usr/include/asm-generic/unistd.h",
     copied:
       "#define __NR_rt_tgsigqueueinfo 240\n__SC_COMP(__NR_rt_tgsigqueueinfo, sys_rt_tgsigqueueinfo, \\\n" +
-      "#define __NR_perf_event_open 241\n__SYSCALL(__NR_perf_event_open, sys_perf_event_open)\n",
+      "#define __NR_perf_event_open 241\n__SYSCALL(__NR_perf_event_open, sys_perf_event_open)\n" +
+      "#define __NR_sched_setattr 274\n__SYSCALL(__NR_sched_setattr, sys_sched_setattr)\n" +
+      "#define __NR_sched_getattr 275\n__SYSCALL(__NR_sched_getattr, sys_sched_getattr)\n",
   },
 };
 
