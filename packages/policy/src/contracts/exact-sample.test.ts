@@ -5,7 +5,6 @@ import { sampleArbitrary } from "../testing/arbitraries.ts";
 import { checkSample, isExactSample, parseSample } from "./exact-sample.ts";
 import { checkContract, ContractError, parseContract } from "./parse.ts";
 import { sampleSchema } from "./sample.ts";
-import type { Sample } from "./sample.ts";
 
 const SOURCE = "sample on kvmgov.v1.sample.h1";
 const good = new TestHost().sample([guest(1, { run: 0.5 }), guest(2)]);
@@ -166,7 +165,7 @@ describe("parseSample", () => {
   });
 
   it("names what is wrong in the schema's words", () => {
-    const wrong = { ...good, guests: [{ ...(good as Sample).guests[0], pid: 0 }] };
+    const wrong = { ...good, guests: [{ ...good.guests[0], pid: 0 }] };
     const message = (read: () => unknown): string => {
       try {
         read();
