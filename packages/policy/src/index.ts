@@ -1,5 +1,6 @@
 /** The pure part: contracts, settings, decisions. Needs nothing but its arguments. */
 export * from "./contracts/applied.ts";
+export { checkSample, parseSample } from "./contracts/exact-sample.ts";
 export * from "./contracts/fields.ts";
 export * from "./contracts/host.ts";
 export { DEPTH_MAX } from "./contracts/json-bounds.ts";
@@ -20,6 +21,7 @@ export { guestUse } from "./decide/use.ts";
 export type { GuestUse } from "./decide/use.ts";
 export { decide } from "./decide/decide.ts";
 export type { Decision } from "./decide/decide.ts";
+export { isSameHold } from "./decide/hold.ts";
 export type { GuestReport, Report } from "./decide/report.ts";
 export { maxMinFair } from "./decide/max-min.ts";
 export type { Claim } from "./decide/max-min.ts";

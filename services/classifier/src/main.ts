@@ -14,7 +14,7 @@ import {
   Readiness,
 } from "@kvm-governor/service-kit";
 import type { Logger, SharedWork } from "@kvm-governor/service-kit";
-import { Registry, collectDefaultMetrics } from "prom-client";
+import { Registry } from "prom-client";
 import manifest from "../package.json" with { type: "json" };
 import { Announcer } from "./announce.ts";
 import { addApi } from "./api.ts";
@@ -32,6 +32,7 @@ import { exposeConflicts, HostIds } from "./host-ids.ts";
 import { createMetrics, exposeConsole } from "./metrics.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { Migrations } from "./migrations.ts";
+import { exposeProcess } from "./process-metrics.ts";
 import { Refusals } from "./refusal.ts";
 import { OwnHosts } from "./own-hosts.ts";
 import { onApplied, onHost } from "./report-loops.ts";
@@ -51,10 +52,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const config = readConfig(process.env);
   log.level = config.logLevel;
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
-  // Gauges that are named like counters: promtool refuses them.
-  for (const kind of ["handles", "requests", "resources"])
-    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
+  exposeProcess(registry);
   exposeBuildInfo(registry, manifest);
   const readiness = new Readiness();
   const metrics = createMetrics(registry);

@@ -6,7 +6,9 @@ import {
   ContractVersionError,
   MESSAGE_BYTES_MAX,
   parseContract,
+  parseSample,
 } from "@kvm-governor/policy";
+import type { Sample } from "@kvm-governor/policy";
 import { NO_SPAN } from "@kvm-governor/service-kit";
 import type { BusMessage, Logger, MessageKind, Span } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
@@ -37,6 +39,9 @@ export class MessageRefusedError extends Error {
   }
 }
 
+/** What is looked at of a message to read it. */
+type Readable = Pick<BusMessage, "data" | "host" | "subject">;
+
 /**
  * Reads a message of the bus.
  * @throws {MessageRefusedError}
@@ -44,12 +49,25 @@ export class MessageRefusedError extends Error {
 export function readMessage<T extends { host: string }>(
   schema: z.ZodType<T>,
   kind: MessageKind,
-  message: Pick<BusMessage, "data" | "host" | "subject">,
+  message: Readable,
+): T {
+  return readAs((data, what) => parseContract(schema, data, what), kind, message);
+}
+
+/** As {@link readMessage}, of the kind that comes most. @throws {MessageRefusedError} */
+export function readSample(message: Readable): Sample {
+  return readAs(parseSample, "sample", message);
+}
+
+function readAs<T extends { host: string }>(
+  parse: (data: Uint8Array, what: string) => T,
+  kind: MessageKind,
+  message: Readable,
 ): T {
   const what = `${kind} on ${message.subject}`;
   let value: T;
   try {
-    value = parseContract(schema, message.data, what);
+    value = parse(message.data, what);
   } catch (cause) {
     if (!(cause instanceof ContractError)) throw cause;
     throw new MessageRefusedError(reasonOf(message.data, cause), cause.message, { cause });

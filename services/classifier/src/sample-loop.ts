@@ -3,14 +3,13 @@
  * decision is in the store and its plan is published; while one of the two is away it waits here, and those behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { sampleSchema } from "@kvm-governor/policy";
 import { processSpan, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { BusMessage, Logger, Span, Tracing } from "@kvm-governor/service-kit";
 import { HostLane } from "./host-lane.ts";
 import type { QueuedSample } from "./host-lane.ts";
 import { DuplicateHostError } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
-import { MessageRefusedError, readMessage } from "./refusal.ts";
+import { MessageRefusedError, readSample } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
 import { StoreUnavailableError } from "./store/store.ts";
 import { PlansUnavailableError } from "./published-plans.ts";
@@ -61,7 +60,7 @@ export class SampleLoop {
       return;
     }
     try {
-      const sample = readMessage(sampleSchema, "sample", message);
+      const sample = readSample(message);
       if (this.#lane(sample.host).offer({ sample, message, arrivedMs: now() })) this.#inHand++;
     } catch (error) {
       if (!(error instanceof MessageRefusedError)) throw error;

@@ -4,18 +4,19 @@ import { z } from "zod";
 /** Version of the contracts; a part of every subject. Unknown fields are tolerated within a version. */
 export const CONTRACT_VERSION = 1;
 
+const HOST_ID = /^[A-Za-z0-9_-]{1,128}$/;
 /** Immutable id of a host: the token that stands in subjects and keys. */
-export const hostId = z.string().regex(/^[A-Za-z0-9_-]{1,128}$/, "must be 1 to 128 of A-Z a-z 0-9 _ -");
+export const hostId = z.string().regex(HOST_ID, "must be 1 to 128 of A-Z a-z 0-9 _ -");
 
 export const schemaVersion = z.literal(CONTRACT_VERSION);
 
+const BOOT_ID = /^[0-9a-f-]{8,64}$/;
 /** Id of one boot of a host's kernel (/proc/sys/kernel/random/boot_id). */
-export const bootId = z.string().regex(/^[0-9a-f-]{8,64}$/, "must be a boot id as the kernel prints it");
+export const bootId = z.string().regex(BOOT_ID, "must be a boot id as the kernel prints it");
 
+const GUEST_UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** UUID of a guest, lower case. */
-export const guestUuid = z
-  .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/, "must be a lower-case UUID");
+export const guestUuid = z.string().regex(GUEST_UUID, "must be a lower-case UUID");
 
 /** Name of a guest. May be anything that a tenant chose: quotes, commas and newlines included. */
 export const guestName = z.string().min(1).max(1024);
@@ -49,3 +50,8 @@ export type DeclaredClass = z.infer<typeof declaredClass>;
 /** The two kinds of guests of the paper (LIST_se and LIST_sc). */
 export const guestClass = z.enum(["service", "scientific"]);
 export type GuestClass = z.infer<typeof guestClass>;
+
+/** As the schemas above, for the check of samples by hand (exact-sample.ts). */
+export const isHostId = (value: unknown): boolean => typeof value === "string" && HOST_ID.test(value);
+export const isBootId = (value: unknown): boolean => typeof value === "string" && BOOT_ID.test(value);
+export const isGuestUuid = (value: unknown): boolean => typeof value === "string" && GUEST_UUID.test(value);

@@ -18,7 +18,9 @@ export function isTooDeep(bytes: Uint8Array): boolean {
   let depth = 0;
   const { length } = bytes;
   for (let at = 0; at < length; at++) {
-    const byte = bytes[at] ?? 0;
+    const byte = bytes[at] as number;
+    // Digits, commas, colons: most of what stands outside of strings, and all of it below the brackets.
+    if (byte < OPEN_BRACKET && byte !== QUOTE) continue;
     if (byte === QUOTE) {
       at = endOfString(bytes, at + 1);
     } else if (byte === OPEN_BRACKET || byte === OPEN_BRACE) {
@@ -34,7 +36,7 @@ export function isTooDeep(bytes: Uint8Array): boolean {
 function endOfString(bytes: Uint8Array, from: number): number {
   const { length } = bytes;
   for (let at = from; at < length; at++) {
-    const byte = bytes[at] ?? 0;
+    const byte = bytes[at] as number;
     if (byte === BACKSLASH) at++;
     else if (byte === QUOTE) return at;
   }

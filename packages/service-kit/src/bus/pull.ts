@@ -2,12 +2,14 @@
 import type { ConsumeOptions } from "@nats-io/jetstream";
 
 /**
- * Asking again at the end of this, in milliseconds, and after an answer that did not come: the client's 30 s would outlive plans. Its
- * least is 1000.
+ * A request ends after this, in milliseconds, and is made again. Each end is a message and each request another, for each of the 66
+ * consumers of a fleet, also where nothing comes. That a request was lost is not noticed by its end but by the heartbeats.
  */
-const EXPIRES_MS = 1000;
+const EXPIRES_MS = 10_000;
 /** Where the server says nothing for twice this, in milliseconds, the request is lost. The client's least is 500. */
 const HEARTBEAT_MS = 500;
+/** More is asked for when no more than this part of what was asked for is still to come: a request for each message costs as much as it. */
+const REFILL_AT = 0.5;
 
 /** @param max asked for ahead */
 export function pullOptions(max: number): ConsumeOptions {
@@ -15,6 +17,7 @@ export function pullOptions(max: number): ConsumeOptions {
     max_messages: max,
     expires: EXPIRES_MS,
     idle_heartbeat: HEARTBEAT_MS,
+    threshold_messages: Math.floor(max * REFILL_AT),
     abort_on_missing_resource: true,
   };
 }

@@ -12,20 +12,20 @@ const column = (name: (typeof SERIES_COLUMNS)[number]): number => SERIES_COLUMNS
 class Followed {
   nowMs = 1_800_000_000_000;
   readonly store: SeriesStore;
-  #state: HostState | undefined;
+  readonly #states = new Map<string, HostState>();
   #tick = 0;
 
   constructor(guestsMax = 10) {
     this.store = new SeriesStore(() => this.nowMs, guestsMax);
   }
 
-  tick(guests: readonly GuestSample[], stepMs = 1000): void {
+  tick(guests: readonly GuestSample[], stepMs = 1000, host = "h1"): void {
     this.nowMs += stepMs;
     this.#tick += 1;
-    const sample = sampleOf("h1", this.#tick, guests);
-    const decision = decide(this.#state, sample, settingsSchema.parse({ beta: 2 }));
+    const sample = sampleOf(host, this.#tick, guests);
+    const decision = decide(this.#states.get(host), sample, settingsSchema.parse({ beta: 2 }));
     if (decision.kind !== "decided") throw new Error("a new sample was taken for a repeated one");
-    this.#state = decision.next;
+    this.#states.set(host, decision.next);
     this.store.decided(sample, decision.plan, decision.report);
   }
 
@@ -131,6 +131,27 @@ describe("SeriesStore", () => {
     for (let i = 0; i < 2; i++) followed.tick(guests);
     expect(followed.values("usage", 3)).toHaveLength(2);
     expect(followed.values("usage", 1)).toHaveLength(3);
+    expect(followed.store.size).toBe(2);
+  });
+
+  it("goes on with the guests of a host as long as one of them is followed, whatever happens to others", () => {
+    const followed = new Followed(2);
+    const guests = [1, 2].map((n) => guestSample(n, { run: 0.5 }));
+    const both = (): void => ["h1", "h2"].forEach((host) => followed.tick(guests, 1000, host));
+    const points = (host: string, n: number): number => followed.store.watch(host, uuidOf(n)).fine.length;
+    both();
+    // In place of one of the first host's.
+    expect(points("h2", 1)).toBe(0);
+    both();
+    expect([points("h2", 1), points("h1", 2)]).toEqual([1, 2]);
+    // In place of the second host's own.
+    expect(points("h2", 2)).toBe(0);
+    both();
+    expect([points("h2", 2), points("h1", 2)]).toEqual([1, 3]);
+    followed.store.forget((host) => host === "h2");
+    both();
+    both();
+    expect([points("h1", 2), points("h1", 1)]).toEqual([5, 2]);
     expect(followed.store.size).toBe(2);
   });
 

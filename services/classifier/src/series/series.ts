@@ -33,6 +33,8 @@ export class SeriesStore {
   readonly #guestsMax: number;
   /** By `HOST/UUID`; the one that was asked for longest ago, or never, first. */
   readonly #guests = new Map<string, Followed>();
+  /** How many guests of a host are followed: of most hosts of a large fleet none, and then there is nothing to look up. */
+  readonly #perHost = new Map<string, number>();
 
   /** @param now wall clock in milliseconds */
   constructor(now: () => number, guestsMax: number) {
@@ -54,6 +56,8 @@ export class SeriesStore {
   /** Adds a point to every readable guest of a decision, as far as there is room for it. */
   decided(sample: Sample, plan: Plan, report: Report): void {
     if (this.#guestsMax === 0) return;
+    const isFull = this.#guests.size >= this.#guestsMax && !this.#dropGone();
+    if (isFull && !this.#perHost.has(sample.host)) return;
     const samples = new Map(sample.guests.map((guest) => [guest.uuid, guest]));
     const plans = new Map(plan.guests.map((guest) => [guest.uuid, guest]));
     for (const seen of report.guests) {
@@ -76,15 +80,15 @@ export class SeriesStore {
     const key = keyOf(host, uuid);
     if (this.#guestsMax === 0) return { fine: [], coarse: [], isFollowed: false };
     const followed = this.#guests.get(key) ?? this.#new();
-    this.#guests.delete(key);
+    this.#remove(key);
     this.#makeRoom();
-    this.#guests.set(key, followed);
+    this.#add(key, followed);
     return { fine: followed.fine.rows(), coarse: followed.coarse.rows(), isFollowed: true };
   }
 
   /** Hosts that another classifier works off from now on: the course of their guests goes on there. */
   forget(isGone: (host: string) => boolean): void {
-    for (const key of this.#guests.keys()) if (isGone(hostOf(key))) this.#guests.delete(key);
+    for (const key of this.#guests.keys()) if (isGone(hostOf(key))) this.#remove(key);
   }
 
   #followed(key: string): Followed | undefined {
@@ -92,7 +96,7 @@ export class SeriesStore {
     if (known !== undefined) return known;
     if (this.#guests.size >= this.#guestsMax && !this.#dropGone()) return undefined;
     const fresh = this.#new();
-    this.#guests.set(key, fresh);
+    this.#add(key, fresh);
     return fresh;
   }
 
@@ -107,7 +111,21 @@ export class SeriesStore {
   #makeRoom(): void {
     if (this.#guests.size < this.#guestsMax || this.#dropGone()) return;
     const [first] = this.#guests.keys();
-    if (first !== undefined) this.#guests.delete(first);
+    if (first !== undefined) this.#remove(first);
+  }
+
+  #add(key: string, followed: Followed): void {
+    this.#guests.set(key, followed);
+    const host = hostOf(key);
+    this.#perHost.set(host, (this.#perHost.get(host) ?? 0) + 1);
+  }
+
+  #remove(key: string): void {
+    if (!this.#guests.delete(key)) return;
+    const host = hostOf(key);
+    const left = (this.#perHost.get(host) ?? 0) - 1;
+    if (left > 0) this.#perHost.set(host, left);
+    else this.#perHost.delete(host);
   }
 
   #lookedForGoneMs = -Infinity;
@@ -117,8 +135,7 @@ export class SeriesStore {
     const nowMs = this.#now();
     if (nowMs - this.#lookedForGoneMs < GONE_AFTER_MS / 10) return false;
     this.#lookedForGoneMs = nowMs;
-    for (const [key, { lastMs }] of this.#guests)
-      if (nowMs - lastMs > GONE_AFTER_MS) this.#guests.delete(key);
+    for (const [key, { lastMs }] of this.#guests) if (nowMs - lastMs > GONE_AFTER_MS) this.#remove(key);
     return this.#guests.size < this.#guestsMax;
   }
 }

@@ -16,7 +16,7 @@ ARGV[5 .. 12]      version, bootId, sequence, wallTimeMs, generation, plan (JSON
                    stored), expiresAtUs of the plan ("" for none), heardAtMs ("" for not known)
 then per changed   uuid, "service" | "scientific", "moved" | "" (its set changes too), name, count, since, declared, usage,
                    delay (JSON, "" for none)
-then per counted   count, usage, delay
+then per counted   count, usage, delay ("=" for the one that is stored: of most guests none)
 then per departed  uuid
 
 Returns            1 committed, 0 the token did not match, 2 committed, and a hash of a counted guest was not there before
@@ -29,6 +29,9 @@ local ARGS_PER_GUEST = 9
 local ARGS_PER_COUNTED = 3
 
 local function keepDelay(key, delay)
+  if delay == "=" then
+    return
+  end
   if delay == "" then
     redis.call("HDEL", key, "delay")
   else

@@ -112,11 +112,15 @@ export function describeStore(name: string, open: () => Store): void {
       let base = await store.read(host);
       for (const [sequence, each] of [
         { ...delay },
+        { ...delay },
         { ...delay, calm: 2, debt: 99 },
         { ...delay, calm: 0, failed: 4 },
         undefined,
       ].entries()) {
-        const guest = guestState(each === undefined ? {} : { delay: each });
+        const guest = guestState({
+          usage: sequence / 10,
+          ...(each === undefined ? {} : { delay: each }),
+        });
         const next = hostState(sequence + 1, { [first]: guest });
         base = await mustCommit(store, host, base, next);
         expect((await store.read(host)).state).toEqual(next);

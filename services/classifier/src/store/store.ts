@@ -98,7 +98,7 @@ export interface StateChange {
   /** New or different guests; `moved`: the list they are in changes (or is not known). */
   changed: { uuid: string; guest: GuestState; moved: boolean }[];
   /** Guests of which only count, usage and what is remembered of delays differ: most, at most ticks. */
-  counted: { uuid: string; guest: GuestState }[];
+  counted: { uuid: string; guest: GuestState; isDelayKept: boolean }[];
   departed: string[];
 }
 
@@ -111,8 +111,11 @@ export function stateChange(base: StoredHost, next: HostState): StateChange {
     const old = before[uuid];
     if (old === undefined || !isSameButCounts(old, guest))
       changed.push({ uuid, guest, moved: old?.class !== guest.class });
-    else if (old.count !== guest.count || old.usage !== guest.usage || !isSameDelay(old.delay, guest.delay))
-      counted.push({ uuid, guest });
+    else {
+      const isDelayKept = isSameDelay(old.delay, guest.delay);
+      if (old.count !== guest.count || old.usage !== guest.usage || !isDelayKept)
+        counted.push({ uuid, guest, isDelayKept });
+    }
   }
   return { changed, counted, departed: base.uuids.filter((uuid) => next.guests[uuid] === undefined) };
 }

@@ -44,5 +44,6 @@ describe("what is remembered of a declared delay", () => {
       JSON.stringify({ ...delay, calm: 8 }),
     ]);
     expect(argumentsOf({}).slice(-3)).toEqual([0, 0, ""]);
+    expect(argumentsOf({ delay, usage: 0.5 }).slice(-3)).toEqual([0, 0.5, "="]);
   });
 });

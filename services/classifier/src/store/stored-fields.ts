@@ -152,8 +152,8 @@ function toNumber(text: string | undefined): number | string | undefined {
 
 const delayText = ({ delay }: GuestState): string => (delay === undefined ? "" : JSON.stringify(delay));
 
-/** In place of a plan: the one that is stored stays. */
-const KEEP_PLAN = "=";
+/** In place of a plan, or of what is remembered of a delay: what is stored stays. */
+const KEEP = "=";
 
 /** ARGV of `commitTick.lua` after the token and the mode. */
 export function commitArguments(
@@ -169,7 +169,7 @@ export function commitArguments(
     next.sequence,
     next.wallTimeMs,
     next.generation,
-    planText ?? KEEP_PLAN,
+    planText ?? KEEP,
     next.plan?.expiresAtUs ?? "",
     heardAtMs ?? "",
   ];
@@ -177,7 +177,8 @@ export function commitArguments(
     args.push(uuid, guest.class, moved ? "moved" : "", guest.name);
     args.push(guest.count, guest.since, guest.declared, guest.usage, delayText(guest));
   }
-  for (const { guest } of change.counted) args.push(guest.count, guest.usage, delayText(guest));
+  for (const { guest, isDelayKept } of change.counted)
+    args.push(guest.count, guest.usage, isDelayKept ? KEEP : delayText(guest));
   args.push(...change.departed);
   return args;
 }
