@@ -13,7 +13,7 @@ import type { Decided } from "../testing/hosts.ts";
 import type { Topology } from "../topology.ts";
 import { decide } from "./decide.ts";
 import { isSameHold } from "./hold.ts";
-import { apartBefore, hadCpusAlone } from "./reasons.ts";
+import { hadCpusAlone } from "./reasons.ts";
 import { isExempt } from "./use.ts";
 
 interface Step {
@@ -214,30 +214,6 @@ function sameSettings(before: Plan | undefined, now: Plan): boolean {
     return other !== undefined && other.pid === guest.pid && isSameHold(other, guest);
   });
 }
-
-describe("a guest that is held on one CPU a vCPU, shared", () => {
-  it("is scientific, has a CPU of the host for each vCPU, inside its pins, and nobody has one of them alone", () => {
-    let seen = 0;
-    always((step, settings) => {
-      const alone = new Set(step.decision.plan.guests.flatMap((plan) => hadCpusAlone(plan) ?? []));
-      for (const { guest, plan } of planned(step)) {
-        if (apartBefore(plan) !== "apart") continue;
-        seen += 1;
-        expect([plan.class, settings.preset]).toEqual(["scientific", "default"]);
-        const own = plan.vcpus.map(({ cpus }) =>
-          cpus === "baseline" ? -1 : cpus.length === 1 ? cpus[0] : -2,
-        );
-        expect(new Set(own).size).toBe(guest.vcpus.length);
-        for (const cpu of own) {
-          expect(guest.allowedCpus ?? step.sample.cpus).toContain(cpu);
-          expect(step.sample.cpus).toContain(cpu);
-          expect(alone.has(Number(cpu))).toBe(false);
-        }
-      }
-    });
-    expect(seen).toBeGreaterThan(0);
-  });
-});
 
 describe("decide", () => {
   it("gives the same for the same, and changes nothing that it was given", () => {
