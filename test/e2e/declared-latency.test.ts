@@ -23,7 +23,7 @@ jest.setTimeout(300_000);
 const HOST = "latency";
 const PERIOD_MS = 100;
 /** Beside a guest of the same weight the web guest waits a third of a burst, at a quarter of the weight a ninth. */
-const SLA_DELAY = 0.25;
+const SLA_DELAY = 0.22;
 const COUNTED = 120;
 /** Rungs up to there, a hundred periods each, and as much again for bad luck. */
 const RISE_S_MAX = 70;

@@ -221,7 +221,7 @@ export class Bus {
     const manager = await jetstreamManager(connection);
     const { name } = await manager.consumers.add(stream, consumerConfig(kind, place));
     const consumer = await jetstream(connection).consumers.get(stream, name);
-    const messages: ConsumerMessages = await consumer.consume(pullOptions(PREFETCH));
+    const messages: ConsumerMessages = await consumer.consume(pullOptions(kind, PREFETCH));
     const stop = (): void => messages.stop();
     const counting = setInterval(() => void this.#countBacklog(kind, consumer), BACKLOG_EVERY_MS);
     signal.addEventListener("abort", stop, { once: true });

@@ -132,7 +132,7 @@ export class Partitions {
     // Not waited for: one whose server is gone does not answer.
     for (const old of before) this.#delete(manager, old);
     const consumer = jetstream(connection.current(), ASKING).consumers.getConsumerFromInfo(info);
-    const messages = await consumer.consume(pullOptions(PREFETCH));
+    const messages = await consumer.consume(pullOptions(kind, PREFETCH));
     this.#held.set(partition, { consumer: name, messages });
     void this.#work(partition, messages);
     void this.#listen(partition, messages);
