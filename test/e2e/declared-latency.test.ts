@@ -1,7 +1,7 @@
 /**
  * Declared latency on real KVM guests: a web guest in bursts beside a solver that wants every CPU. What the web guest waited is
- * counted in periods, from the kernel's own figures: without us, with us and nothing declared, and with a declared delay. Only the
- * last holds what was declared and gives the solver what that leaves.
+ * counted in periods, from the kernel's own figures: without us, with us and nothing declared, and with a declared delay. Without us it waits
+ * longer than it may; with us and nothing declared hardly at all; with the declaration longer than that, and no longer than it may.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, getPriority, setPriority } from "node:os";
@@ -25,6 +25,7 @@ const PERIOD_MS = 100;
 /** Beside a guest of the same weight the web guest waits a third of a burst, at a quarter of the weight a ninth. */
 const SLA_DELAY = 0.22;
 const COUNTED = 120;
+const EXCEEDED_MAX = 0.03;
 /** Rungs up to there, a hundred periods each, and as much again for bad luck. */
 const RISE_S_MAX = 70;
 /** The test's guests before all other work of this machine, and the services before these: only they shall be seen. */
@@ -38,8 +39,9 @@ interface Outcome {
   /** Work of the solver, in rounds that its vCPUs did together. */
   roundsPerS: number;
   switchesPerS: number;
-  /** What the web guest ran, as part of its vCPU. */
+  /** What the web guest ran, and waited to run, as parts of its vCPU. */
   webUsage: number;
+  webWaited: number;
 }
 
 describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency", () => {
@@ -133,6 +135,7 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
       roundsPerS: (work.rounds - from.work.rounds) / seconds,
       switchesPerS: (switchesOf(solver) - from.switches) / seconds,
       webUsage: windows.reduce((sum, { usage }) => sum + usage, 0) / COUNTED,
+      webWaited: windows.reduce((sum, { usage, demand }) => sum + demand - usage, 0) / COUNTED,
     };
   }
 
@@ -151,12 +154,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
     const on = await counted();
     const plan = await plane.plan(HOST);
     process.stdout.write(`${JSON.stringify({ kernel, off, on, weight: weightOf(plan) })}\n`);
-    // Without us, what was declared is not kept.
-    expect(kernel.exceeded).toBeGreaterThan(0.05);
-    expect(on.exceeded).toBeLessThanOrEqual(0.03);
-    expect(off.exceeded).toBeLessThanOrEqual(0.03);
-    // With us and nothing declared, the solver does less.
-    expect(on.roundsPerS).toBeGreaterThan(1.05 * off.roundsPerS);
+    // One period in a hundred may exceed; of so few, three. Without us, what was declared is not kept.
+    expect(kernel.exceeded).toBeGreaterThan(EXCEEDED_MAX);
+    expect(on.exceeded).toBeLessThanOrEqual(EXCEEDED_MAX);
+    expect(off.exceeded).toBeLessThanOrEqual(EXCEEDED_MAX);
+    // What was declared is made use of. The solver's rounds are no measure: held on one CPU a vCPU it does as many with any weight below 2.
+    expect(on.webWaited).toBeGreaterThan(1.5 * off.webWaited);
     expect(plan?.guests.find(({ uuid }) => uuid === web.uuid)).toMatchObject({ slaDelay: SLA_DELAY });
   });
 });

@@ -29,6 +29,11 @@ export const guestStateSchema = z.object({
   declared: declaredClass,
   /** Last usage that could be read, as part of its vCPUs. */
   usage: z.number().min(0),
+  /**
+   * For how long one of its vCPUs has starved while they are held apart, in microseconds (decide/apart.ts). No store keeps it: who takes
+   * the host over begins at 0, which costs time alone.
+   */
+  starvedUs: z.int().min(1).optional().catch(undefined),
   /** Of a service that declared a delay (preset `default`); what cannot be read is forgotten, which costs time alone. */
   delay: delayStateSchema.optional().catch(undefined),
 });

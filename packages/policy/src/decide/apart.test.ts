@@ -91,6 +91,18 @@ describe("a guest of which one vCPU starves", () => {
     expect(starved().ticks).toBe(2);
   });
 
+  it("is held apart through a burst that takes a CPU for some short periods, and let go after a second of it", () => {
+    const one = new TestHost({ checkPeriodMs: 100 }, { cpus: cpus(2), periodMs: 100 });
+    one.tick([solver, web(0.3)]);
+    for (let burst = 0; burst < 3; burst++) {
+      for (let tick = 0; tick < 9; tick++) expect(cpusOf(one.tick([starving, web(1)]), 1)).toEqual(APART);
+      expect(cpusOf(one.tick([solver, web(0)]), 1)).toEqual(APART);
+    }
+    const ticks = [];
+    while (ticks.length < 12) ticks.push(cpusOf(one.tick([starving, web(1)]), 1)[0] === "baseline" ? 0 : 1);
+    expect(ticks).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0]);
+  });
+
   it("is held apart again, at the next full minute of periods, where there is room", () => {
     const one = starved();
     const ticks = [];

@@ -7,8 +7,9 @@
  * vCPUs than CPUs is left to the kernel, which finds it an idle CPU.
  *
  * Hazard: a vCPU that may run on one CPU only starves where somebody has that CPU for long, a service that is always busy or a
- * process of the host. Who was seen to starve is let go at once, and held apart again only where there is room for it; that is looked at
- * once in {@link REST_PERIODS} periods, so that a load which comes and goes costs the guest at most one period in so many.
+ * process of the host. Who starved for
+ * {@link STARVED_US} (one period, where these are not shorter) is let go, and held apart again only where there is room for it; that is looked
+ * at once in {@link REST_PERIODS} periods, so that a load which comes and goes costs the guest little.
  */
 import type { GuestSample, Sample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
@@ -20,6 +21,8 @@ import { isReadable } from "./use.ts";
 /** Part of a period that a vCPU waits when it starves, and of that what another of the guest's waits meanwhile at most. */
 const STARVED_DELAY = 0.75;
 const OTHER_DELAY_MAX = 0.5;
+/** A burst of a service may take a CPU for a whole period where periods are short. */
+const STARVED_US = 1_000_000;
 /** With that much of one CPU, or of all CPUs, in the hands of others there is no room to begin. */
 const ROOM_CPU_MAX = 0.6;
 const ROOM_HOST_MAX = 0.5;
@@ -31,12 +34,18 @@ export interface Apart {
   cpus: ReadonlyMap<string, readonly number[]>;
   /** UUIDs of guests that would be held apart, were there not somebody who takes one of their CPUs for long. */
   starved: ReadonlySet<string>;
+  /** For how long one of the vCPUs of a guest that is held apart has starved by now, in microseconds, by UUID; absent: not at all. */
+  starvedUs: ReadonlyMap<string, number>;
 }
 
 /** What a guest's last plan said of this. */
 export type ApartBefore = "apart" | "starved" | undefined;
 
-export const NOBODY_APART: Apart = { cpus: new Map(), starved: new Set() };
+export const NOBODY_APART: Apart = {
+  cpus: new Map(),
+  starved: new Set(),
+  starvedUs: new Map(),
+};
 
 /**
  * @param before what the last plan of a guest said
@@ -52,17 +61,20 @@ export function holdApart(
   if (settings.preset === "paper") return NOBODY_APART;
   const cpus = new Map<string, readonly number[]>();
   const starved = new Set<string>();
+  const starvedUs = new Map<string, number>();
   const isRoom = hasRoom(sorted, sample);
   const mayReturn = isRoom && isNextRest(lastSequence, sample.sequence, settings);
   for (const guest of sorted.managed) {
     const seats = seatsOf(guest, placement);
     if (seats === undefined) continue;
     const was = before(guest);
-    const isApart = was === "apart" ? !starves(guest.sample) : was === "starved" ? mayReturn : isRoom;
+    const soFarUs = was === "apart" ? starvedFor(guest, sample) : 0;
+    const isApart = was === "apart" ? soFarUs < STARVED_US : was === "starved" ? mayReturn : isRoom;
     if (isApart) cpus.set(guest.sample.uuid, seats);
-    else if (was !== undefined) starved.add(guest.sample.uuid);
+    if (isApart && soFarUs > 0) starvedUs.set(guest.sample.uuid, soFarUs);
+    if (!isApart && was !== undefined) starved.add(guest.sample.uuid);
   }
-  return { cpus, starved };
+  return { cpus, starved, starvedUs };
 }
 
 /** The CPUs of a guest that has as many vCPUs as CPUs, no pins of its own for single vCPUs, and none of them alone. */
@@ -77,9 +89,14 @@ function seatsOf(
   return open.length === vcpus.length ? open : undefined;
 }
 
+/** In microseconds. A period in which it cannot be read changes nothing. */
+function starvedFor({ sample: guest, starvedUs }: Managed, { periodMs }: Sample): number {
+  if (!isReadable(guest)) return Math.min(starvedUs, STARVED_US - 1);
+  return starves(guest) ? starvedUs + Math.ceil(periodMs * 1000) : 0;
+}
+
 /** One vCPU waits for a CPU nearly all the time, and another of the same guest does not. */
 function starves(guest: GuestSample): boolean {
-  if (!isReadable(guest)) return false;
   const delays = guest.vcpus.map(({ delay }) => delay);
   const most = Math.max(...delays);
   return most >= STARVED_DELAY && Math.min(...delays) <= most * OTHER_DELAY_MAX;

@@ -83,7 +83,7 @@ export function decide(
   const { availableCores, oversubscribed, slaScale, entitlements } = allocation;
   return {
     kind: "decided",
-    next: nextState(sample, plan, managed, kept, delay),
+    next: nextState(sample, plan, managed, kept, { delay, apart }),
     plan,
     report: {
       guests: [
@@ -219,11 +219,12 @@ function nextState(
   plan: Plan,
   managed: readonly Managed[],
   kept: readonly Kept[],
-  delay: DelayHold,
+  { delay, apart }: { delay: DelayHold; apart: Apart },
 ): HostState {
   const guests: Record<string, GuestState> = {};
   for (const { sample: guest, classified, use, since } of managed) {
     const remembered = delay.states.get(guest.uuid);
+    const starvedUs = apart.starvedUs.get(guest.uuid);
     guests[guest.uuid] = {
       name: guest.name,
       class: classified.class,
@@ -232,6 +233,7 @@ function nextState(
       declared: guest.declared.class,
       usage: use.usage,
       ...(remembered === undefined ? {} : { delay: remembered }),
+      ...(starvedUs === undefined ? {} : { starvedUs }),
     };
   }
   for (const { uuid, state } of kept) {

@@ -30,6 +30,8 @@ export interface Managed {
   since: number;
   /** What is remembered of its declared delay. */
   delay: DelayState | undefined;
+  /** For how long one of its vCPUs has starved while they are held apart, in microseconds. */
+  starvedUs: number;
 }
 
 /** The guests of a sample, each in one of three places. */
@@ -94,6 +96,7 @@ function manage(guest: GuestSample, sample: Sample, known: Before, settings: Set
     before,
     since: stays ? state.since : sample.sequence,
     delay: state?.delay,
+    starvedUs: here?.starvedUs ?? 0,
   };
 }
 
