@@ -2,7 +2,7 @@
  * A host with the whole manager on it: real KVM guests under a libvirt of our own, NATS and Redis, and collector, classifier and actuator
  * as processes, as the supervisor starts them. One guest takes all CPUs that the others leave: the host is fully loaded.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,6 +12,7 @@ import { ServiceProcess, waitFor } from "../support/service-process.ts";
 import { availableMb, cpuOf, residentMbOf } from "./process-cost.ts";
 
 export const CHECK_PERIOD_MS = 5000;
+const STOPPING_MS_MAX = 10_000;
 const STARTED_TOGETHER = 4;
 /** A guest of 16 MiB takes about 35 MB with its QEMU; half of the memory is left to others. */
 const GUEST_MB = 50;
@@ -90,9 +91,14 @@ export class OverheadHost {
     if (this.#runDir !== undefined) rmSync(this.#runDir, { recursive: true, force: true });
   }
 
-  /** Lets the manager run, or stand still with its plan in force. */
-  run(isOn: boolean): void {
+  /** Lets the manager run, or stand still with its plan in force. On a loaded host a thread needs a CPU to hear that it is to stop: waits for that. */
+  async run(isOn: boolean): Promise<void> {
     for (const service of this.#services.values()) service.signal(isOn ? "SIGCONT" : "SIGSTOP");
+    if (isOn) return;
+    const pids = [...this.#services.values()].map(({ pid }) => pid);
+    await waitFor("the manager to stand still", STOPPING_MS_MAX, async () =>
+      pids.every(isStopped) ? true : undefined,
+    );
   }
 
   service(name: Service): ServiceProcess {
@@ -173,6 +179,13 @@ export class OverheadHost {
     this.#services.set("actuator", await ServiceProcess.start("actuator", host));
     this.#services.set("collector", await ServiceProcess.start("collector", host));
   }
+}
+
+/** Whether all threads of a process are stopped by a signal (proc_pid_stat(5): state T). */
+function isStopped(pid: number): boolean {
+  return readdirSync(`/proc/${pid}/task`).every((tid) =>
+    /\) T /.test(readFileSync(`/proc/${pid}/task/${tid}/stat`, "latin1")),
+  );
 }
 
 function threadCpuMs(pid: number, tid: number): number {

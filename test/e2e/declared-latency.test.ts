@@ -23,7 +23,7 @@ jest.setTimeout(300_000);
 const HOST = "latency";
 const PERIOD_MS = 100;
 /** Beside a guest of the same weight the web guest waits a third of a burst, at a quarter of the weight a ninth. */
-const SLA_DELAY = 0.22;
+const SLA_DELAY = 0.15;
 const COUNTED = 120;
 const EXCEEDED_MAX = 0.03;
 /** Rungs up to there, a hundred periods each, and as much again for bad luck. */
@@ -155,11 +155,12 @@ describeWith(["root", "kvm", "cgroup-v1", "lab", "servers"], "declared latency",
     const plan = await plane.plan(HOST);
     process.stdout.write(`${JSON.stringify({ kernel, off, on, weight: weightOf(plan) })}\n`);
     // One period in a hundred may exceed; of so few, three. Without us, what was declared is not kept.
-    expect(kernel.exceeded).toBeGreaterThan(EXCEEDED_MAX);
+    expect(kernel.exceeded).toBeGreaterThan(0.05);
     expect(on.exceeded).toBeLessThanOrEqual(EXCEEDED_MAX);
     expect(off.exceeded).toBeLessThanOrEqual(EXCEEDED_MAX);
-    // What was declared is made use of. The solver's rounds are no measure: held on one CPU a vCPU it does as many with any weight below 2.
+    // What was declared is made use of: with us and nothing declared, the web guest waits less and the solver does less.
     expect(on.webWaited).toBeGreaterThan(1.5 * off.webWaited);
+    expect(on.roundsPerS).toBeGreaterThan(1.05 * off.roundsPerS);
     expect(plan?.guests.find(({ uuid }) => uuid === web.uuid)).toMatchObject({ slaDelay: SLA_DELAY });
   });
 });

@@ -7,9 +7,8 @@
  * vCPUs than CPUs is left to the kernel, which finds it an idle CPU.
  *
  * Hazard: a vCPU that may run on one CPU only starves where somebody has that CPU for long, a service that is always busy or a
- * process of the host. Who starved for
- * {@link STARVED_US} (one period, where these are not shorter) is let go, and held apart again only where there is room for it; that is looked
- * at once in {@link REST_PERIODS} periods, so that a load which comes and goes costs the guest little.
+ * process of the host. Who starved for {@link STARVED_US} (one period, where these are not shorter) is let go, and held apart again only
+ * where there is room for it; that is looked at once in {@link REST_PERIODS} periods, so that a load which comes and goes costs it little.
  */
 import type { GuestSample, Sample } from "../contracts/sample.ts";
 import type { Settings } from "../settings.ts";
@@ -41,7 +40,7 @@ export interface Apart {
 /** What a guest's last plan said of this. */
 export type ApartBefore = "apart" | "starved" | undefined;
 
-export const NOBODY_APART: Apart = {
+const NOBODY_APART: Apart = {
   cpus: new Map(),
   starved: new Set(),
   starvedUs: new Map(),
