@@ -84,7 +84,9 @@ const changeArbitrary = fc.record({
   value: anyValue,
 });
 
-function change(value: unknown, { container, entry, name, how, value: fresh }: Change): void {
+function change(value: unknown, { container, entry, name, how, value: shared }: Change): void {
+  // Of its own: a later change may hit what this one put in, and would otherwise change the arbitrary's constants.
+  const fresh = structuredClone(shared);
   const all = containersOf(value);
   const one = all[container % all.length]!;
   const keys = Object.keys(one);
