@@ -8,6 +8,7 @@ import { enter } from "../paper/bench/enter.ts";
 import { USAGE, readOptions } from "../paper/bench/options.ts";
 import { partOf, writePages } from "../paper/bench/page.ts";
 import { runPaper } from "../paper/bench/run.ts";
+import { sizePart, writeSizePage } from "../paper/bench/size-page.ts";
 import { summarize } from "../paper/bench/summary.ts";
 import { machineOf } from "./machine.ts";
 
@@ -20,8 +21,12 @@ await enter({ usage: USAGE, onStop }, async (args, screen, signal) => {
   const summary = summarize(state.runs, state.setting.cpus);
   const aims = { paper: aimsOf(summary, "paper"), governor: aimsOf(summary, "governor") };
   const report = { result, summary, aims };
-  const files = options.out === undefined ? [] : await writePages(options.out, report);
-  const text = options.json ? JSON.stringify({ name: "paper", ...report }) : partOf(report);
+  const isUsual = options.size === "usual";
+  const write = (dir: string): Promise<string[]> =>
+    isUsual ? writePages(dir, report) : writeSizePage(dir, options.size, report);
+  const files = options.out === undefined ? [] : await write(options.out);
+  const page = isUsual ? partOf(report) : sizePart(report);
+  const text = options.json ? JSON.stringify({ name: "paper", ...report }) : page;
   process.stdout.write(`${text}\n`);
   for (const file of files) screen.say(`written: ${file}`);
 });

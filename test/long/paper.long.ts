@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { ARM_NAMES } from "../paper/bench/plan.ts";
+import { armsOf } from "../paper/bench/plan.ts";
 import type { ArmRun, BenchResult } from "../paper/bench/record.ts";
 import type { Summary } from "../paper/bench/summary.ts";
 import { type MachineState, NO_CHANGES, changesSince, machineState } from "../support/machine-state.ts";
@@ -93,13 +93,13 @@ describeWith(
         const { code, stdout } = await second.ended;
         expect({ code, said: second.lines }).toMatchObject({ code: 0 });
         expect(second.lines).toContainEqual(
-          expect.stringContaining(`going on after ${done.length} of ${ARM_NAMES.length}`),
+          expect.stringContaining(`going on after ${done.length} of ${armsOf("usual").length}`),
         );
 
         const report = JSON.parse(stdout) as { name: string; result: BenchResult; summary: Summary };
         expect(report.name).toBe("paper");
         expect(report.result.runs.slice(0, done.length)).toEqual(done);
-        expect(report.result.runs.map(({ arm }) => arm).toSorted()).toEqual([...ARM_NAMES].toSorted());
+        expect(report.result.runs.map(({ arm }) => arm).toSorted()).toEqual(armsOf("usual").toSorted());
         for (const run of report.result.runs) {
           expect(run).toMatchObject({ restored: true });
           expect(run.classified).toBe(run.arm === "paper" || run.arm === "governor" ? true : undefined);

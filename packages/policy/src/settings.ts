@@ -22,6 +22,11 @@ export const settingsSchema = z.strictObject({
   signal: usageSignal.default("demand"),
   /** A vCPU that ran and waited for at least this part of a period wanted everything (docs/decisions/0004). */
   heldBackFrom: z.number().gt(0).lte(1).default(0.9),
+  /**
+   * Preset `default` only. `sla`: while there is a scientific guest on its host, a service gets no more CPU than its declared SLA; one
+   * that declared a delay is not limited. `none`: services get all that they want.
+   */
+  serviceLimit: z.enum(["none", "sla"]).default("none"),
   /** CPU kept for the host itself on every host, in cores. */
   reserveCores: cores.default(0),
   /** Largest part of a host's CPUs that guests get by inference alone: a tenant can spin to earn CPU. */

@@ -18,6 +18,12 @@ const NO_QUOTA = -1;
 export const hasServices = (arm: Arm): boolean => arm !== "alone";
 export const hasKernels = (arm: Arm): boolean => arm !== "services";
 
+const GOVERNED = {
+  paper: { PRESET: "paper" },
+  governor: { PRESET: "default" },
+  limited: { PRESET: "default", SERVICE_LIMIT: "sla" },
+} as const;
+
 export async function holdArm(stage: Stage, arm: Arm, options: BenchOptions): Promise<HeldArm> {
   switch (arm) {
     case "default":
@@ -28,8 +34,9 @@ export async function holdArm(stage: Stage, arm: Arm, options: BenchOptions): Pr
       await tune(stage);
       return { ...NOTHING, end: () => untune(stage) };
     case "paper":
-    case "governor": {
-      const governor = await startGovernor(stage, arm === "paper" ? "paper" : "default", options);
+    case "governor":
+    case "limited": {
+      const governor = await startGovernor(stage, GOVERNED[arm], options);
       const isClassified = async (): Promise<boolean> =>
         (await governor.scientific()).has(stage.scientific.uuid);
       return { isClassified, end: () => governor.stop() };

@@ -3,7 +3,8 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Kernel } from "../npb.ts";
 import { OptionsError, kernel, positive, whole } from "./options.ts";
-import { PC_PERIOD_MS, PC_WORK_MS } from "./loads.ts";
+import { PC_PERIOD_MS } from "./loads.ts";
+import { SIZES } from "./plan.ts";
 import { REFERENCES, WAYS } from "./ways.ts";
 
 export interface FrontierOptions {
@@ -28,7 +29,7 @@ export const FRONTIER_USAGE = `npm run bench -- frontier [OPTIONS]: ways of hold
   --seconds S           least length of one run of a kernel alone, default 3; the services are asked as long: a p99 of few requests is their worst
   --only NAME,NAME,…    these ways; ${REFERENCES.join(" and ")}, which the others are held against, run always. Default all:
                         ${[...WAYS.keys()].join(", ")}
-  --pc-work MS          work of the PC guest in each ${PC_PERIOD_MS} ms, default ${PC_WORK_MS}
+  --pc-work MS          work of the PC guest in each ${PC_PERIOD_MS} ms, default ${SIZES.usual.pcWorkMs}
   --seed N              of the services' loads, default 1
   --out DIR             writes its part of DIR/benchmarks.md and the plot; default: writes nothing
   --json                one JSON line in place of the tables`;
@@ -36,7 +37,7 @@ export const FRONTIER_USAGE = `npm run bench -- frontier [OPTIONS]: ways of hold
 /** @throws {OptionsError} naming the argument */
 export function readFrontierOptions(args: readonly string[]): FrontierOptions {
   const values = parse(args);
-  const pcWorkMs = positive("pc-work", values["pc-work"] ?? String(PC_WORK_MS));
+  const pcWorkMs = positive("pc-work", values["pc-work"] ?? String(SIZES.usual.pcWorkMs));
   if (pcWorkMs > PC_PERIOD_MS)
     throw new OptionsError(`--pc-work: ${PC_PERIOD_MS} at most, not ${pcWorkMs}: one vCPU does no more`);
   return {

@@ -27,7 +27,7 @@ export async function frontierArms(
   { say, signal }: Pick<TrialContext, "say" | "signal">,
 ): Promise<Arm[]> {
   const { rounds, seed, kernels, seconds } = options;
-  const bench: BenchOptions = { rounds, seed, kernels, problem: "S", seconds, ...SETTLING };
+  const bench: BenchOptions = { rounds, seed, kernels, problem: "S", seconds, size: "usual", ...SETTLING };
   const ground = groundOf(stage);
   const sizes = await measureSizes(stage, bench, options.pcWorkMs);
   const baseline = takeSnapshot(guestsOf(stage));

@@ -24,13 +24,17 @@ const HOST_ID = "paper";
 const READY_MS_MAX = 60_000;
 const LISTEN = "127.0.0.1:0";
 
-/** Starts it, and waits until it knows every guest. @throws {GovernorError} nothing stays behind */
+/**
+ * Starts it, and waits until it knows every guest.
+ * @param settings by the names of their variables, without the prefix
+ * @throws {GovernorError} nothing stays behind
+ */
 export async function startGovernor(
   stage: Stage,
-  preset: "paper" | "default",
+  settings: Readonly<Record<string, string>>,
   options: Pick<BenchOptions, "checkPeriodMs" | "beta">,
 ): Promise<RunningGovernor> {
-  const governor = await Governor.start(governorOptions(stage, preset, options));
+  const governor = await Governor.start(governorOptions(stage, settings, options));
   let failure: string | undefined;
   governor.on("failed", (reason) => (failure = reason));
   const lists = await RedisLists.open(governor.store, HOST_ID);
@@ -60,7 +64,7 @@ export async function startGovernor(
 
 function governorOptions(
   stage: Stage,
-  preset: string,
+  settings: Readonly<Record<string, string>>,
   { checkPeriodMs, beta }: Pick<BenchOptions, "checkPeriodMs" | "beta">,
 ): Parameters<typeof Governor.start>[0] {
   const dir = path.join(stage.dir, "governor");
@@ -69,7 +73,7 @@ function governorOptions(
     return path.join(dir, name);
   };
   // New at each start: lists and cool-downs of the round before must not be remembered.
-  const own = path.join(dir, `${preset}-${Date.now()}`);
+  const own = path.join(dir, String(Date.now()));
   return {
     stateDir: path.join(own, "state"),
     runDir: path.join(own, "run"),
@@ -81,7 +85,7 @@ function governorOptions(
       POLICY_FILE: file("policy.yaml", policy(stage)),
       HOST_ID,
       LOG_LEVEL: "info",
-      PRESET: preset,
+      ...settings,
       CHECK_PERIOD_MS: String(checkPeriodMs),
       BETA: String(beta),
     },

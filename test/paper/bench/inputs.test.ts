@@ -25,6 +25,7 @@ describe("options", () => {
     [["--kernels", "EP,XX"], '"XX"'],
     [["--class", "D"], "--class"],
     [["--seconds", "no"], "--seconds"],
+    [["--load", "huge"], "--load"],
     [["--nonsense"], "--nonsense"],
   ])("%j is refused by name", (args, named) => {
     expect(() => readOptions(args)).toThrow(OptionsError);
@@ -39,9 +40,9 @@ describe("the state file", () => {
   });
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  const { rounds, seed, kernels, problem, seconds, checkPeriodMs, beta } = readOptions(["--short"]);
+  const { size, rounds, seed, kernels, problem, seconds, checkPeriodMs, beta } = readOptions(["--short"]);
   const fresh: BenchState = {
-    options: { rounds, seed, kernels, problem, seconds, checkPeriodMs, beta },
+    options: { size, rounds, seed, kernels, problem, seconds, checkPeriodMs, beta },
     setting: { cpus: 2, accelerator: "tcg", image: "a" },
     startedAt: "2026-01-01T00:00:00Z",
     runs: [],

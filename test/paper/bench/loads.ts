@@ -100,9 +100,8 @@ function collect(child: ChildProcess): Promise<string> {
   });
 }
 
-/** A light and regular user, unless another size is asked for: 20 ms of work every 100 ms. */
+/** A light and regular user: a piece of work (plan.ts) begins so often. */
 export const PC_PERIOD_MS = 100;
-export const PC_WORK_MS = 20;
 
 export interface PcLoadOptions {
   /** A piece of work begins each period. */

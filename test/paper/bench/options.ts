@@ -4,7 +4,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { CLASSES, KERNELS, type Kernel, type ProblemClass } from "../npb.ts";
-import type { BenchOptions } from "./plan.ts";
+import { type BenchOptions, SIZES, type SizeName } from "./plan.ts";
 
 export interface PaperOptions extends BenchOptions {
   json: boolean;
@@ -26,6 +26,8 @@ export const USAGE = `npm run bench -- paper [OPTIONS]: the paper's experiment o
   --rounds N            default 5
   --kernels EP,CG,…     default all: ${KERNELS.join(",")}
   --class ${CLASSES.join("|")}         default S
+  --load ${Object.keys(SIZES).join("|")}
+                        of the services, default usual; each writes a part of its own
   --seconds S           least length of one run of a kernel alone, default 6
   --check-period-ms N   T_check of the governor, default 1000
   --beta N              default 2
@@ -48,6 +50,7 @@ export function readOptions(args: readonly string[]): PaperOptions {
     seed: whole("seed", values.seed ?? "1", 0),
     kernels: (values.kernels ?? base.kernels).split(",").map(kernel),
     problem: problem(values.class ?? "S"),
+    size: sizeOf(values.load ?? "usual"),
     seconds: positive("seconds", values.seconds ?? base.seconds),
     checkPeriodMs: whole("check-period-ms", values["check-period-ms"] ?? base["check-period-ms"], 50),
     beta: whole("beta", values.beta ?? "2", 0),
@@ -57,10 +60,13 @@ export function readOptions(args: readonly string[]): PaperOptions {
     ...options,
     json: values.json === true,
     fresh: values.fresh === true,
-    state: values.state ?? path.join(tmpdir(), `kvmgov-paper${values.short === true ? "-short" : ""}.json`),
+    state: values.state ?? path.join(tmpdir(), stateName(options.size, values.short === true)),
     out: out === undefined ? undefined : path.resolve(out),
   };
 }
+
+const stateName = (size: SizeName, isShort: boolean): string =>
+  `kvmgov-paper${size === "usual" ? "" : `-${size}`}${isShort ? "-short" : ""}.json`;
 
 function parse(args: readonly string[]) {
   const string = { type: "string" } as const;
@@ -71,6 +77,7 @@ function parse(args: readonly string[]) {
     class: string,
     seconds: string,
     seed: string,
+    load: string,
     beta: string,
   };
   const others = {
@@ -115,5 +122,12 @@ export function kernel(text: string): Kernel {
 function problem(text: string): ProblemClass {
   const found = CLASSES.find((each) => each === text);
   if (found === undefined) throw new OptionsError(`--class: "${text}" is none of ${CLASSES.join(", ")}`);
+  return found;
+}
+
+function sizeOf(text: string): SizeName {
+  const found = (Object.keys(SIZES) as SizeName[]).find((each) => each === text);
+  if (found === undefined)
+    throw new OptionsError(`--load: "${text}" is none of ${Object.keys(SIZES).join(", ")}`);
   return found;
 }

@@ -202,6 +202,7 @@ const SHORT_NAMES: Record<Arm, string> = {
   static: "expert, static",
   paper: "preset paper",
   governor: "preset default",
+  limited: "serviceLimit sla",
   alone: "alone",
   services: "services alone",
 };

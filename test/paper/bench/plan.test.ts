@@ -4,6 +4,7 @@ import { Seeded } from "../../support/seeded.ts";
 import { ARM_NAMES, type BenchOptions, planOf, shuffled } from "./plan.ts";
 
 const options: BenchOptions = {
+  size: "over",
   rounds: 5,
   seed: 1,
   kernels: ["EP", "CG", "MG"],

@@ -20,7 +20,7 @@ export async function runPaper(
 ): Promise<BenchState> {
   if (options.fresh) rmSync(options.state, { force: true });
   const say = (line: string): void => screen.say(line);
-  return withStage(say, signal, async (stage) => {
+  const run = async (stage: Stage): Promise<BenchState> => {
     const trace = openTrace(say);
     try {
       return await runOn({ stage, trace }, options, screen, signal);
@@ -28,7 +28,8 @@ export async function runPaper(
       screen.show([]);
       trace?.close();
     }
-  });
+  };
+  return withStage(say, signal, run, options.size);
 }
 
 /** Without it everything but where the time goes can be measured. */
@@ -98,8 +99,9 @@ function benchOptions({
   seconds,
   checkPeriodMs,
   beta,
+  size,
 }: PaperOptions): BenchOptions {
-  return { rounds, seed, kernels, problem, seconds, checkPeriodMs, beta };
+  return { size, rounds, seed, kernels, problem, seconds, checkPeriodMs, beta };
 }
 
 const BAR_WIDTH = 30;

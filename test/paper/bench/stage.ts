@@ -15,6 +15,7 @@ import {
   startPaperGuest,
 } from "../guest/guest.ts";
 import { ensureGuestImage } from "../guest/image.ts";
+import { SIZES, type SizeName } from "./plan.ts";
 
 export interface ServiceGuest {
   role: "web" | "pc";
@@ -36,15 +37,13 @@ export interface Stage {
   wrk: Program;
 }
 
-/** What the services are promised, in cores; what they are asked for is a little less (loads: trial.ts). */
-export const SLA_CORES = { web: 0.6, pc: 0.25 } as const;
 /** One PC and one web guest for so many CPUs. */
 const CPUS_PER_PAIR = 2;
 const SCIENTIFIC_VCPUS_MAX = 16;
 const MEMORY_MIB = { scientific: 1024, web: 192, pc: 128 } as const;
 
 /** @throws {LabError} {PaperGuestError} {ToolboxError} {KernelError} nothing stays behind */
-export async function setStage(log: (line: string) => void): Promise<Stage> {
+export async function setStage(log: (line: string) => void, size: SizeName): Promise<Stage> {
   if (process.getuid?.() !== 0) {
     throw new PaperGuestError("the experiment needs root: it starts guests and writes their control groups");
   }
@@ -70,7 +69,7 @@ export async function setStage(log: (line: string) => void): Promise<Stage> {
     const services: ServiceGuest[] = [];
     for (let pair = 1; pair <= Math.max(1, Math.round(cpus.length / CPUS_PER_PAIR)); pair++) {
       for (const role of ["web", "pc"] as const) {
-        const slaCores = SLA_CORES[role];
+        const slaCores = SIZES[size].sla[role];
         const guest = await start({
           name: pair === 1 ? role : `${role}-${pair}`,
           vcpus: 1,
@@ -108,8 +107,9 @@ export async function withStage<T>(
   log: (line: string) => void,
   signal: AbortSignal,
   work: (stage: Stage) => Promise<T>,
+  size: SizeName = "usual",
 ): Promise<T> {
-  const stage = await setStage(log);
+  const stage = await setStage(log, size);
   // What runs in a guest is not waited for: whoever asked hears that the guest is gone.
   const end = (): void => guestsOf(stage).forEach(({ shell }) => shell.close());
   signal.addEventListener("abort", end);

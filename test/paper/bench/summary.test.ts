@@ -3,6 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { aimsOf } from "./aims.ts";
 import type { Arm } from "./plan.ts";
 import type { ArmRun, KernelFigures, ServiceFigures } from "./record.ts";
+import { linesOf } from "./size-page.ts";
 import { summarize } from "./summary.ts";
 
 function kernel(seconds: number, switches: number, servicesCores: number): KernelFigures {
@@ -88,5 +89,33 @@ describe("summary", () => {
     });
     expect(lonely.services[0]).toMatchObject({ p99ToAlone: null, slaGot: null });
     expect(aimsOf(lonely, "governor")).toEqual([]);
+  });
+});
+
+describe("the lines of a size", () => {
+  test("hold each arm against the default, the expert and the guest alone", () => {
+    const lines = linesOf(summarize(runs, 2));
+    expect(lines.map(({ arm }) => arm)).toEqual(["default", "static", "governor"]);
+    const governor = lines.at(-1);
+    expect(governor?.timeToDefault).toBeCloseTo(0.7, 10);
+    expect(governor?.timeToStatic).toBeCloseTo(14 / 16, 10);
+    expect(governor?.timeToAlone).toBeCloseTo(1.4, 10);
+    expect(governor?.timeToFluid).toBeCloseTo(14 / (10 / 0.75), 10);
+    expect(governor?.timeGain).toBeCloseTo(0.6, 10);
+    expect(governor?.switchesToDefault).toBeCloseTo(350 / 1100, 10);
+    expect(governor).toMatchObject({ slaGot: 1, pcP99: null });
+    expect(governor?.webP99).toBeCloseTo(1.02, 10);
+    expect(lines[1]?.slaGot).toBeCloseTo(0.8, 10);
+  });
+
+  test("say nothing against an arm that is missing", () => {
+    const lines = linesOf(
+      summarize(
+        runs.filter(({ arm }) => arm !== "default" && arm !== "static"),
+        2,
+      ),
+    );
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatchObject({ timeToDefault: null, timeToStatic: null, timeGain: null });
   });
 });

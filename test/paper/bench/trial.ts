@@ -9,9 +9,9 @@ import { PaperGuestError } from "../guest/errors.ts";
 import type { PaperGuest } from "../guest/guest.ts";
 import { type Kernel, type KernelRun, type ProblemClass, parseRun } from "../npb.ts";
 import { type HeldArm, hasKernels, hasServices, holdArm } from "./arms.ts";
-import { type Load, PC_PERIOD_MS, PC_WORK_MS, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
+import { type Load, PC_PERIOD_MS, pcUnitsPerMs, startPcLoad, startWebLoad } from "./loads.ts";
 import { Meter, type Reading, readHostBusyNs } from "./meter.ts";
-import type { BenchOptions, Step } from "./plan.ts";
+import { type BenchOptions, SIZES, type Step } from "./plan.ts";
 import type { ArmRun, KernelFigures, ServiceFigures, Sizes } from "./record.ts";
 import { type SchedTrace, traceNowMs } from "./sched-trace.ts";
 import { type ServiceGuest, type Stage, guestsOf } from "./stage.ts";
@@ -28,7 +28,6 @@ export interface TrialContext {
   trace: SchedTrace | undefined;
 }
 
-const WEB_USERS = 4;
 const WEB_THINK_MS_MAX = 40;
 /** Check periods beyond beta until the governor's moves are surely made. */
 const SETTLE_PERIODS = 3;
@@ -137,11 +136,16 @@ async function withLoads(
   }
 }
 
-function startLoad({ stage, sizes }: TrialContext, service: ServiceGuest, seed: number): Promise<Load> {
+function startLoad(
+  { stage, sizes, options }: TrialContext,
+  service: ServiceGuest,
+  seed: number,
+): Promise<Load> {
   if (service.role === "pc")
     return startPcLoad(service.guest, { periodMs: PC_PERIOD_MS, units: sizes.pcUnits });
-  const options = { users: WEB_USERS, thinkMsMax: WEB_THINK_MS_MAX, seed };
-  return Promise.resolve(startWebLoad(stage.wrk, service.guest, stage.dir, options));
+  const users = SIZES[options.size].webUsers;
+  const load = { users, thinkMsMax: WEB_THINK_MS_MAX, seed };
+  return Promise.resolve(startWebLoad(stage.wrk, service.guest, stage.dir, load));
 }
 
 /** @param first what the guest's shell does before: in the same command, so that the guest does not rest in between */
@@ -220,7 +224,7 @@ async function runKernelOn(
 export async function measureSizes(
   stage: Stage,
   options: BenchOptions,
-  pcWorkMs = PC_WORK_MS,
+  pcWorkMs: number = SIZES[options.size].pcWorkMs,
 ): Promise<Sizes> {
   const pc = stage.services.find(({ role }) => role === "pc");
   const unitsPerMs = pc === undefined ? 0 : await pcUnitsPerMs(pc.guest);

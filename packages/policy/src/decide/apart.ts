@@ -15,6 +15,7 @@ import type { Settings } from "../settings.ts";
 import { steadyCores } from "./allocate.ts";
 import type { Managed, SortedGuests } from "./managed.ts";
 import type { Placement } from "./place.ts";
+import { limitedDemand } from "./service-limit.ts";
 import { isReadable } from "./use.ts";
 
 /** Part of a period that a vCPU waits when it starves, and of that what another of the guest's waits meanwhile at most. */
@@ -61,7 +62,7 @@ export function holdApart(
   const cpus = new Map<string, readonly number[]>();
   const starved = new Set<string>();
   const starvedUs = new Map<string, number>();
-  const isRoom = hasRoom(sorted, sample);
+  const isRoom = hasRoom(sorted, sample, settings);
   const mayReturn = isRoom && isNextRest(lastSequence, sample.sequence, settings);
   for (const guest of sorted.managed) {
     const seats = seatsOf(guest, placement);
@@ -102,12 +103,12 @@ function starves(guest: GuestSample): boolean {
 }
 
 /** Whether others leave every CPU free for a good part of the time. */
-function hasRoom({ managed, exempt, duplicates }: SortedGuests, sample: Sample): boolean {
+function hasRoom({ managed, exempt, duplicates }: SortedGuests, sample: Sample, settings: Settings): boolean {
   // Steady: the same whatever the order of the guests.
   let cores = steadyCores(sample.hostRun);
-  for (const { classified, use } of managed) {
-    if (classified.class !== "service") continue;
-    for (const wanted of use.vcpuDemand) {
+  for (const guest of managed) {
+    if (guest.classified.class !== "service") continue;
+    for (const wanted of limitedDemand(guest, settings)) {
       if (wanted > ROOM_CPU_MAX) return false;
       cores += steadyCores(wanted);
     }

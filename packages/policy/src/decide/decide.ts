@@ -201,12 +201,16 @@ function planGuests(
   settings: Settings,
 ): GuestPlan[] {
   let services = 0;
+  let scientific = kept.filter(({ plan }) => plan?.class === "scientific").length;
   let scientificSlaCores = 0;
   for (const [i, { classified }] of managed.entries()) {
     if (classified.class === "service") services += 1;
-    else scientificSlaCores += host.allocation.promised[i] ?? 0;
+    else {
+      scientific += 1;
+      scientificSlaCores += host.allocation.promised[i] ?? 0;
+    }
   }
-  const facts = { ...host, services, scientificSlaCores };
+  const facts = { ...host, services, scientific, scientificSlaCores };
   const guests = managed.map((guest, i) => planGuest(guest, i, facts, settings));
   for (const { plan } of kept) {
     if (plan !== undefined) guests.push(keptPlan(plan, host.sample.cpus, host.placement.shared));

@@ -31,6 +31,8 @@ export interface HoldInput {
   hostCpus: number;
   /** Scientific guests may not have all that is left: a reserve or a limit on inferred guests is in force. */
   limited: boolean;
+  /** It is a service that may not have more than its SLA now (service-limit.ts). */
+  slaIsLimit: boolean;
   /** Weight of scientific guests that have no larger one by their SLA. */
   rank: Rung["weight"];
   /** Most that a scientific guest may have while services wait too long; undefined: no such limit. */
@@ -64,7 +66,8 @@ function bandwidthOf(input: HoldInput, settings: Settings): Bandwidth[] {
   const same = (value: Bandwidth): Bandwidth[] => input.guest.vcpus.map(() => value);
   if (input.class === "service" && input.slaCores === undefined) return same("baseline");
   if (input.placement.exclusive.has(input.guest.uuid)) return same("unlimited");
-  const isLimited = settings.preset === "paper" || (input.class === "scientific" && input.limited);
+  const isLimited =
+    settings.preset === "paper" || input.slaIsLimit || (input.class === "scientific" && input.limited);
   if (!isLimited && input.capCores !== undefined) {
     // The same for each vCPU: it must not move with the load.
     const each = Math.min(1, input.capCores / input.guest.vcpus.length);

@@ -12,6 +12,7 @@ import type { Hold } from "./hold.ts";
 import type { Managed } from "./managed.ts";
 import type { Placement } from "./place.ts";
 import { classReason, holdReasons } from "./reasons.ts";
+import { slaIsLimit } from "./service-limit.ts";
 
 /** What is the same for all guests of one decision. */
 export interface HostFacts {
@@ -21,6 +22,8 @@ export interface HostFacts {
   sample: Sample;
   /** Number of guests in LIST_se. */
   services: number;
+  /** Number of guests in LIST_sc. */
+  scientific: number;
   /** What the guests of LIST_sc are promised together, in cores. */
   scientificSlaCores: number;
   delay: DelayHold;
@@ -72,6 +75,7 @@ function holdGuest(guest: Managed, at: number, host: HostFacts, settings: Settin
       apartCpus: host.apart.cpus.get(guest.sample.uuid),
       services: host.services,
       hostCpus: host.sample.cpus.length,
+      slaIsLimit: host.scientific > 0 && slaIsLimit(guest, settings),
       rank: rungAt(host.delay.rung).weight,
       capCores: host.allocation.caps?.[at],
       limited: settings.reserveCores > 0 || (host.allocation.inferredLimited && inferred),

@@ -10,6 +10,7 @@ import type { Hold } from "./hold.ts";
 import type { Managed } from "./managed.ts";
 import type { HostFacts } from "./plan-guest.ts";
 import { suffices } from "./allocate.ts";
+import { slaIsLimit } from "./service-limit.ts";
 
 /** Code of the reason that a guest has CPUs alone; {@link hadCpusAlone} relies on it. */
 const CPUS_ALONE = "cpus-alone";
@@ -103,7 +104,7 @@ export function holdReasons(
       slaCores === undefined
         ? { code: "no-sla", text: "no SLA declared: left as it was found" }
         : { code: "sla", text: `SLA: ${figure(slaCores)} cores${scaled(allocation.slaScale)}` };
-    return [sla, ...declaredDelay(guest, settings)];
+    return [sla, ...limitReason(host, guest, settings), ...declaredDelay(guest, settings)];
   }
   const share = `${figure(allocation.entitlements[at] ?? 0)} of the ${figure(allocation.availableCores)} cores`;
   const reasons: Reason[] = [{ code: "share", text: `share: ${share} that services leave` }];
@@ -116,6 +117,12 @@ export function holdReasons(
   }
   reasons.push(...byDelay, placeReason(guest, at, host, settings));
   return reasons;
+}
+
+function limitReason(host: HostFacts, guest: Managed, settings: Settings): Reason[] {
+  if (host.scientific === 0 || !slaIsLimit(guest, settings)) return [];
+  const text = "no more than that while there is a scientific guest (serviceLimit)";
+  return [{ code: "sla-limit", text }];
 }
 
 function scaled(slaScale: number): string {

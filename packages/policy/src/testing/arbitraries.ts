@@ -151,6 +151,7 @@ export const settingsArbitrary: fc.Arbitrary<Settings> = fc
     alpha: fc.constantFrom(0.2, 0.7, 1),
     beta: fc.constantFrom(0, 1, 5),
     signal: fc.constantFrom("run" as const, "demand" as const),
+    serviceLimit: fc.constantFrom("none" as const, "sla" as const),
     reserveCores: fc.constantFrom(0, 0, 0.5, 3),
     inferredShareMax: fc.constantFrom(1, 1, 0.5, 0),
     minimumVcpuCores: fc.constantFrom(0.05, 0.0123456, 0.5),
