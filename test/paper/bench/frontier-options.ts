@@ -2,9 +2,8 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Kernel } from "../npb.ts";
-import { OptionsError, kernel, positive, whole } from "./options.ts";
-import { PC_PERIOD_MS } from "./loads.ts";
-import { SIZES } from "./plan.ts";
+import { OptionsError, kernel, positive, sizeOf, whole } from "./options.ts";
+import { SIZES, type SizeName } from "./plan.ts";
 import { REFERENCES, WAYS } from "./ways.ts";
 
 export interface FrontierOptions {
@@ -15,8 +14,7 @@ export interface FrontierOptions {
   seconds: number;
   /** Names of the ways, with the references, in the order of {@link WAYS}. */
   ways: readonly string[];
-  /** Of the PC guest in each {@link PC_PERIOD_MS}, in milliseconds. */
-  pcWorkMs: number;
+  size: SizeName;
   /** Of the services' loads. */
   seed: number;
   /** Directory of benchmarks.md and the plot; undefined: they are not written. */
@@ -29,7 +27,8 @@ export const FRONTIER_USAGE = `npm run bench -- frontier [OPTIONS]: ways of hold
   --seconds S           least length of one run of a kernel alone, default 3; the services are asked as long: a p99 of few requests is their worst
   --only NAME,NAME,…    these ways; ${REFERENCES.join(" and ")}, which the others are held against, run always. Default all:
                         ${[...WAYS.keys()].join(", ")}
-  --pc-work MS          work of the PC guest in each ${PC_PERIOD_MS} ms, default ${SIZES.usual.pcWorkMs}
+  --load ${Object.keys(SIZES).join("|")}
+                        of the services, default usual
   --seed N              of the services' loads, default 1
   --out DIR             writes its part of DIR/benchmarks.md and the plot; default: writes nothing
   --json                one JSON line in place of the tables`;
@@ -37,16 +36,13 @@ export const FRONTIER_USAGE = `npm run bench -- frontier [OPTIONS]: ways of hold
 /** @throws {OptionsError} naming the argument */
 export function readFrontierOptions(args: readonly string[]): FrontierOptions {
   const values = parse(args);
-  const pcWorkMs = positive("pc-work", values["pc-work"] ?? String(SIZES.usual.pcWorkMs));
-  if (pcWorkMs > PC_PERIOD_MS)
-    throw new OptionsError(`--pc-work: ${PC_PERIOD_MS} at most, not ${pcWorkMs}: one vCPU does no more`);
   return {
     json: values.json === true,
     rounds: whole("rounds", values.rounds ?? "3", 1),
     kernels: (values.kernels ?? "CG,MG,EP").split(",").map(kernel),
     seconds: positive("seconds", values.seconds ?? "3"),
     ways: waysOf(values.only),
-    pcWorkMs,
+    size: sizeOf(values.load ?? "usual"),
     seed: whole("seed", values.seed ?? "1", 0),
     out: values.out === undefined ? undefined : path.resolve(values.out),
   };
@@ -56,7 +52,7 @@ function parse(args: readonly string[]) {
   const string = { type: "string" } as const;
   const names = { rounds: string, kernels: string, seconds: string, only: string, seed: string, out: string };
   try {
-    const options = { ...names, "pc-work": string, json: { type: "boolean" } } as const;
+    const options = { ...names, load: string, json: { type: "boolean" } } as const;
     return parseArgs({ args: [...args], options }).values;
   } catch (cause) {
     throw new OptionsError(`${(cause as Error).message}\n${FRONTIER_USAGE}`, { cause });

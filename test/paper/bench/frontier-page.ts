@@ -4,7 +4,7 @@ import type { FrontierOptions } from "./frontier-options.ts";
 import type { Place, Range } from "./frontier.ts";
 import { PLOTS, digits, spread, table, writePart } from "./part.ts";
 import { scatterPlot } from "./scatter.ts";
-import { PC_PERIOD_MS } from "./loads.ts";
+import { SIZES } from "./plan.ts";
 import { ALONE, REFERENCES, WAYS } from "./ways.ts";
 
 export interface FrontierReport extends BenchReport {
@@ -20,8 +20,8 @@ const PLOT = "frontier.svg";
 export const INTRODUCTION = [
   "Ways of holding the paper's guests ([what they do](../test/paper/README.md)), each a raw setting of the kernel, without the governor: control files of " +
     "cgroup v1, affinities, EEVDF slices. All arms are taken in turns in one run, and after each everything is compared byte for byte with " +
-    "what was there before the first. Weights are `cpu.shares` of the scientific guest against one service; windows are quotas on its vCPUs, " +
-    "of what the services' SLAs leave, that begin and end together.",
+    "what was there before the first. Weights are `cpu.shares` of the scientific guest against one service; windows are a quota on all of its vCPUs " +
+    "together, of what the services' SLAs leave.",
   "Time is the geometric mean of the kernels' times against the scientific guest alone; p99 of latency and CPU of the services are held against the " +
     "services alone. A way is on the frontier where no other way is as good in time, web p99 and pc p99, and better in one of them.",
 ].join("\n\n");
@@ -59,15 +59,19 @@ export function frontierPart(report: FrontierReport): string {
   const rounds = Math.min(
     ...report.results.flatMap(({ figures }) => Object.values(figures).map(({ n }) => n)),
   );
-  const load = `PC guest ${options.pcWorkMs} ms of work in each ${PC_PERIOD_MS} ms`;
-  return [
-    "## `frontier`",
-    INTRODUCTION,
+  const { what } = SIZES[options.size];
+  const measured = [
     `${startedAt.slice(0, 10)}, ${machine.cpus} x ${machine.cpu}, Linux ${machine.kernel}, guests under ` +
-      `${accelerator === "kvm" ? "KVM" : "emulation (TCG)"}; kernels ${options.kernels.join(", ")}, class S, ${load}, ` +
+      `${accelerator === "kvm" ? "KVM" : "emulation (TCG)"}; kernels ${options.kernels.join(", ")}, class S; ${what}; ` +
       `${rounds === 1 ? "one round" : `${rounds} rounds, medians with p10 and p90`}.`,
     quietness(report),
     frontierTable(frontier),
+  ];
+  if (options.size !== "usual") return [`## \`frontier --load ${options.size}\``, ...measured].join("\n\n");
+  return [
+    "## `frontier`",
+    INTRODUCTION,
+    ...measured,
     `![time against latency of the ways](${PLOTS}/${PLOT})`,
     "### What the scientific guest's vCPUs did",
     vcpuTable(report),
@@ -116,6 +120,8 @@ export function frontierPlot(places: readonly Place[]): string {
 
 /** @returns files that were written */
 export function writeFrontier(dir: string, report: FrontierReport): Promise<string[]> {
+  const { size } = report.options;
+  if (size !== "usual") return writePart(dir, `frontier --load ${size}`, frontierPart(report), {});
   return writePart(dir, "frontier", frontierPart(report), { [PLOT]: frontierPlot(report.frontier) });
 }
 

@@ -26,10 +26,10 @@ export async function frontierArms(
   options: FrontierOptions,
   { say, signal }: Pick<TrialContext, "say" | "signal">,
 ): Promise<Arm[]> {
-  const { rounds, seed, kernels, seconds } = options;
-  const bench: BenchOptions = { rounds, seed, kernels, problem: "S", seconds, size: "usual", ...SETTLING };
+  const { rounds, seed, kernels, seconds, size } = options;
+  const bench: BenchOptions = { rounds, seed, kernels, problem: "S", seconds, size, ...SETTLING };
   const ground = groundOf(stage);
-  const sizes = await measureSizes(stage, bench, options.pcWorkMs);
+  const sizes = await measureSizes(stage, bench);
   const baseline = takeSnapshot(guestsOf(stage));
   const context: TrialContext = { stage, options: bench, sizes, trace: undefined, baseline, say, signal };
   const ways = waysHere(options.ways, say);

@@ -150,7 +150,7 @@ describe("arguments", () => {
       rounds: 3,
       kernels: ["CG", "MG", "EP"],
       seconds: 3,
-      pcWorkMs: 20,
+      size: "usual",
       out: undefined,
       ways: [...WAYS.keys()],
     });
@@ -164,7 +164,7 @@ describe("arguments", () => {
 
   test.each([
     [["--only", "idle,nonsense"], '--only: "nonsense"'],
-    [["--pc-work", "101"], "--pc-work: 100 at most"],
+    [["--load", "huge"], '--load: "huge" is none of usual'],
     [["--rounds", "0"], "--rounds"],
     [["--kernels", "XX"], "--kernels"],
     [["--beta", "2"], "--beta"],

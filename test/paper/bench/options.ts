@@ -125,7 +125,8 @@ function problem(text: string): ProblemClass {
   return found;
 }
 
-function sizeOf(text: string): SizeName {
+/** @throws {OptionsError} */
+export function sizeOf(text: string): SizeName {
   const found = (Object.keys(SIZES) as SizeName[]).find((each) => each === text);
   if (found === undefined)
     throw new OptionsError(`--load: "${text}" is none of ${Object.keys(SIZES).join(", ")}`);

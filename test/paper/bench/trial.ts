@@ -219,13 +219,8 @@ async function runKernelOn(
 /**
  * How often each kernel is repeated, and how much the PC guest works: measured once, with nothing else to do. By CPU time, so that
  * what else runs on the machine does not make the work smaller.
- * @param pcWorkMs of the PC guest in each {@link PC_PERIOD_MS}, in milliseconds of a vCPU that nobody disturbs
  */
-export async function measureSizes(
-  stage: Stage,
-  options: BenchOptions,
-  pcWorkMs: number = SIZES[options.size].pcWorkMs,
-): Promise<Sizes> {
+export async function measureSizes(stage: Stage, options: BenchOptions): Promise<Sizes> {
   const pc = stage.services.find(({ role }) => role === "pc");
   const unitsPerMs = pc === undefined ? 0 : await pcUnitsPerMs(pc.guest);
   const repeats: Sizes["repeats"] = {};
@@ -236,7 +231,7 @@ export async function measureSizes(
     const wanted = Math.ceil((options.seconds * stage.scientific.vcpus) / cpuSeconds);
     repeats[kernel] = Math.min(REPEATS_MAX, Math.max(1, wanted));
   }
-  return { repeats, pcUnits: Math.round(pcWorkMs * unitsPerMs) };
+  return { repeats, pcUnits: Math.round(SIZES[options.size].pcWorkMs * unitsPerMs) };
 }
 
 /** CPU time of the guest's vCPUs while `work` runs. */

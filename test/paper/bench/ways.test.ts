@@ -54,23 +54,22 @@ describe("what a way writes", () => {
     expect(written("idle")).toEqual(["/sci idle = 1"]);
     expect(written("idle+apart")).toEqual(["/sci idle = 1", "11 on 4", "12 on 5"]);
     const slices = ["21 slice 100000000", "31 slice 100000000"];
+    expect(written("idle+apart+capped")).toEqual(["/sci idle = 1", ...written("static")]);
     expect(written("idle+apart+slice")).toEqual([...written("idle+apart"), ...slices]);
   });
 
   test("windows leave the services their SLA: 0.8 of 2 CPUs", () => {
-    expect(written("windows 8 ms")).toEqual([
+    expect(written("windows 20 ms")).toEqual([
       ...written("weight 8+apart"),
-      "/sci/vcpu0 cfs_period_us = 8000",
-      "/sci/vcpu0 cfs_quota_us = 4800",
-      "/sci/vcpu1 cfs_period_us = 8000",
-      "/sci/vcpu1 cfs_quota_us = 4800",
+      "/sci cfs_period_us = 20000",
+      "/sci cfs_quota_us = 24000",
     ]);
   });
 
   test("no quota below what the kernel takes", () => {
     const promised = ground.services.map((service) => ({ ...service, slaCores: 1 }));
     const lines = changesOf({ windowUs: 8000 }, { ...ground, services: promised }).map(lineOf);
-    expect(lines[1]).toBe("/sci/vcpu0/cpu.cfs_quota_us = 1000");
+    expect(lines[1]).toBe("/sci/cpu.cfs_quota_us = 1000");
   });
 });
 

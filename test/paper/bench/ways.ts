@@ -12,8 +12,8 @@ export interface Setting {
   /** Services get no more than their SLA, in periods of 100 ms. */
   isCapped?: boolean;
   /**
-   * Period of quotas on its vCPUs, in microseconds; they get what the SLAs leave. Their windows begin together, and all of them rest
-   * together.
+   * Period of a quota on all of it together, in microseconds, of what the SLAs leave: its vCPUs begin together, and rest together. Hazard: with a
+   * quota each they would not, because the kernel begins the periods of each group at a time of its own (init_cfs_bandwidth, kernel/sched/fair.c).
    */
   windowUs?: number;
   /** EEVDF slice of the services' vCPUs, in milliseconds. */
@@ -42,7 +42,7 @@ const weighted = (weight: number, name: string): Way => ({
   setting: { weight, isApart: true },
 });
 const windows = (ms: number): Way => ({
-  what: `weight ${ABOVE_SERVICES} to 1, one CPU a vCPU, quotas on its vCPUs in periods of ${ms} ms`,
+  what: `weight ${ABOVE_SERVICES} to 1, one CPU a vCPU, a quota on all of it in periods of ${ms} ms`,
   setting: { weight: ABOVE_SERVICES, isApart: true, windowUs: ms * 1000 },
 });
 
@@ -60,6 +60,13 @@ export const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
     { what: "`cpu.idle`, one CPU a vCPU: preset `default`", setting: { isIdle: true, isApart: true } },
   ],
   [
+    "idle+apart+capped",
+    {
+      what: "`cpu.idle`, one CPU a vCPU, services capped at their SLA: `serviceLimit: sla`",
+      setting: { isIdle: true, isApart: true, isCapped: true },
+    },
+  ],
+  [
     "idle+apart+slice",
     {
       what: `\`cpu.idle\`, one CPU a vCPU, slices of ${LONGEST_SLICE_MS} ms for the services`,
@@ -73,8 +80,9 @@ export const WAYS: ReadonlyMap<string, Way> = new Map<string, Way>([
   ["weight 2+apart", weighted(2, "2")],
   ["weight 8+apart", weighted(8, "8")],
   ["weight 8", { what: "weight 8 to 1", setting: { weight: 8 } }],
-  ["windows 8 ms", windows(8)],
-  ["windows 40 ms", windows(40)],
+  ["windows 20 ms", windows(20)],
+  ["windows 50 ms", windows(50)],
+  ["windows 100 ms", windows(100)],
 ]);
 
 /** Control groups and threads of one guest. */
@@ -108,8 +116,7 @@ export function changesOf(setting: Setting, { cpus, scientific, services }: Grou
   if (isApart === true) changes.push(...seats(scientific, cpus));
   if (windowUs !== undefined) {
     const promised = services.reduce((sum, { slaCores }) => sum + slaCores, 0);
-    const part = Math.max(0, 1 - promised / cpus.length);
-    changes.push(...scientific.vcpuDirs.flatMap((dir) => quota(dir, windowUs, part)));
+    changes.push(...quota(scientific.dir, windowUs, Math.max(0, cpus.length - promised)));
   }
   for (const { vcpuDirs, vcpuTids, slaCores } of services) {
     if (isCapped === true)
