@@ -27,6 +27,13 @@ test("each round has every arm once, with every kernel; rounds follow each other
   }
 });
 
+test("the arm that limits services runs only where they want more than their SLA", () => {
+  const armsIn = (size: BenchOptions["size"]): string[] =>
+    planOf({ ...options, size, rounds: 1 }, new Seeded(1)).map(({ arm }) => arm);
+  expect(armsIn("over")).toContain("limited");
+  expect(armsIn("usual").toSorted()).toEqual(ARM_NAMES.filter((arm) => arm !== "limited").toSorted());
+});
+
 test("the seed decides the order, and nothing else does", () => {
   const orderOf = (seed: number): string[] => planOf(options, new Seeded(seed)).map(({ arm }) => arm);
   expect(orderOf(1)).toEqual(orderOf(1));

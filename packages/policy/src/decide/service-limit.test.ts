@@ -43,6 +43,19 @@ describe("serviceLimit sla", () => {
     expect(bandwidthOf(decision, 1)).toEqual([bandwidth, bandwidth]);
   });
 
+  it("limits services alone: a scientific guest's own SLA is its floor", () => {
+    const both = { declared: { class: "scientific", slaCores: 0.5, source: "metadata" } } as const;
+    const decision = limiting(2).tick([guest(1, BUSY, promised(1)), guest(2, BUSY, both)]);
+    expect(bandwidthOf(decision, 2)).toEqual(["unlimited", "unlimited"]);
+  });
+
+  it("says nothing under preset paper, whose quotas do the same", () => {
+    const host = new TestHost({ preset: "paper", serviceLimit: "sla" }, { cpus: cpus(4) });
+    const decision = host.tick([guest(1, BUSY, promised(1)), guest(2, BUSY, SCIENTIFIC)]);
+    expect(bandwidthOf(decision, 1)).toEqual([0.5, 0.5]);
+    expect(reasonCodes(decision, 1)).not.toContain("sla-limit");
+  });
+
   it("is not asked for by default: services get all that they want", () => {
     const host = new TestHost({}, { cpus: cpus(4) });
     const decision = host.tick([guest(1, BUSY, promised(1)), guest(2, BUSY, SCIENTIFIC)]);
