@@ -113,7 +113,8 @@ describe("the tree of an image", () => {
       .map(({ name, version }) => `${name} ${version}`);
     const text = read("THIRD-PARTY-NOTICES.txt");
     const titles = [...text.matchAll(/^(\S+ \d\S*) \(.+\)$/gm)].map(([, title]) => title);
-    expect(titles.sort()).toEqual([...new Set(listed)].sort());
+    expect(new Set(titles)).toEqual(new Set(listed));
+    expect(titles).toHaveLength(new Set(titles).size);
     expect(text).toMatch(/Permission is hereby granted/);
     expect(titles.some((title) => title?.startsWith("node-linux-"))).toBe(false);
   });

@@ -53,17 +53,16 @@ describe.each(OLDER)("of version %s", (version) => {
       list,
       count,
     ]);
-    expect(lists.sort()).toEqual([
-      ["rising", "service", expect.any(Number)],
-      ["solver", "scientific", 0],
-      ['web "a:b,c=d"', "service", 0],
-    ]);
+    expect(lists).toHaveLength(3);
+    expect(lists).toContainEqual(["rising", "service", expect.any(Number)]);
+    expect(lists).toContainEqual(["solver", "scientific", 0]);
+    expect(lists).toContainEqual(['web "a:b,c=d"', "service", 0]);
     const { traceparent: _, ...plan } = new PlanReader().read(
       bytes(olderMessage(version, "$KV.plans.").data),
     );
     expect(state?.plan).toEqual(plan);
     // Counts stand in both.
     for (const { uuid, count } of plan.guests) expect(state?.guests[uuid]?.count).toBe(count);
-    expect(lists[0]?.[2]).toBeGreaterThan(0);
+    expect(lists.find(([name]) => name === "rising")?.[2]).toBeGreaterThan(0);
   });
 });
