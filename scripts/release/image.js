@@ -1,15 +1,16 @@
 #!/usr/bin/env node
 /**
  * `node scripts/release/image.js SERVICE DIR`: makes the tree of a service's image (deploy/images/Dockerfile runs it): its bundle as
- * lib/service.js, what that reads beside itself, and the list of what is in it.
+ * lib/service.js, what that reads beside itself, the list of what is in it, and its licences.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { main } from "../lib/launch.js";
+import { ROOT, main } from "../lib/launch.js";
 import { copy, copyForClassifier, copyNative } from "./beside.js";
 import { bundle } from "./bundle.js";
 import { readManifest } from "./manifest.js";
+import { NOTICES, notices } from "./notices.js";
 import { sbom } from "./sbom.js";
 
 /** @typedef {{ entries: Record<string, string>, copyBeside: (dir: string) => Promise<void> }} Image */
@@ -48,7 +49,13 @@ export async function makeImageTree(service, dir) {
   await bundle(path.join(dir, "lib"), image.entries);
   await image.copyBeside(dir);
   await copy("LICENSE", path.join(dir, "LICENSE"));
-  await writeFile(path.join(dir, "sbom.cdx.json"), await sbom(`services/${service}`));
+  const parts = await sbom(`services/${service}`);
+  await writeFile(path.join(dir, "sbom.cdx.json"), parts);
+  const { components } = /** @type {{ components: { name: string }[] }} */ (JSON.parse(parts));
+  const names = new Set(components.map(({ name }) => name));
+  // The base brings Node, with its licence beside it.
+  const text = await notices(ROOT, process.arch, (name) => names.has(name));
+  await writeFile(path.join(dir, NOTICES), text);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href)

@@ -15,6 +15,8 @@ const TEXT_OF = {
 const OF_A_PLATFORM = /^(node-linux-|@koromix\/koffi-)/;
 
 const LICENCE_FILE = /^(licen[cs]e|copying|notice)([-.].*)?$/i;
+/** Name of the file that they go along in. */
+export const NOTICES = "THIRD-PARTY-NOTICES.txt";
 const RULE = "=".repeat(100);
 
 const MIT = (/** @type {string} */ owner) => `MIT License
@@ -48,9 +50,10 @@ export class NoticeError extends Error {
  * packages give the same text.
  * @param {string} root of the repository
  * @param {string} arch processor of the release, as Node names it
+ * @param {(name: string) => boolean} [isWanted] for what holds only some of the packages; by default all
  * @throws {NoticeError} naming a package without a licence text
  */
-export async function notices(root, arch) {
+export async function notices(root, arch, isWanted = () => true) {
   const lock = JSON.parse(await readFile(path.join(root, "package-lock.json"), "utf8"));
   /** @type {Map<string, Set<string>>} names by text */
   const byText = new Map();
@@ -59,7 +62,7 @@ export async function notices(root, arch) {
     const isPart = OF_A_PLATFORM.test(name)
       ? name.endsWith(`-linux-${arch}`)
       : existsSync(path.join(root, place));
-    if (dev === true || !isPart) continue;
+    if (dev === true || !isPart || !isWanted(name)) continue;
     const text = await licenceText(root, place);
     const names = byText.get(text) ?? new Set();
     byText.set(text, names.add(`${name} ${version} (${license})`));

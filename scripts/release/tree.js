@@ -7,7 +7,7 @@ import { copy, copyForClassifier, copyNative, copyPackage, copyReadFiles } from 
 import { bundle } from "./bundle.js";
 import { IMAGE_NAMES } from "./image.js";
 import { readManifest } from "./manifest.js";
-import { notices } from "./notices.js";
+import { NOTICES, notices } from "./notices.js";
 import { platformPackages } from "./platform.js";
 import { sbom } from "./sbom.js";
 
@@ -52,7 +52,7 @@ export async function makeTree(dir, arch) {
   await copyReadFiles("packages/lab/src", dir);
   await bundle(path.join(dir, "lib"));
   await writeSboms(dir);
-  await writeFile(path.join(dir, "THIRD-PARTY-NOTICES.txt"), await notices(ROOT, arch));
+  await writeFile(path.join(dir, NOTICES), await notices(ROOT, arch));
   await chmod(path.join(dir, "bin/node"), 0o755);
   await writeFile(path.join(dir, "SHA256SUMS"), await sums(dir));
   return { version };

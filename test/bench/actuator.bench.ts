@@ -11,6 +11,7 @@ import { startTimeOf } from "@kvm-governor/linux";
 import type { Applied, GuestPlan } from "@kvm-governor/policy";
 import { InProcessActuator } from "../support/in-process-actuator.ts";
 import { startVmm, type Vmm } from "../support/light-vmm.ts";
+import { scientificPlan } from "./bench-plan.ts";
 import { below, runBench, type Figures } from "./harness.ts";
 
 const GUESTS = 200;
@@ -60,21 +61,12 @@ function guestsOf(vmms: readonly Vmm[]): Guest[] {
 }
 
 function planOf(guest: Guest, isEven: boolean): GuestPlan {
-  return {
-    uuid: guest.uuid,
-    name: guest.name,
-    pid: guest.pid,
-    startTime: guest.startTime,
-    class: "scientific",
-    count: 3,
-    since: 1,
+  return scientificPlan(guest, {
     vcpus: guest.vcpus.map(({ index }) => ({ index, bandwidth: isEven ? 0.3 : 0.5, cpus: [isEven ? 0 : 1] })),
     weight: isEven ? "idle" : 4,
     emulatorCpus: [isEven ? 1 : 0],
-    ioThreadCpus: "baseline",
     periodUs: isEven ? 20_000 : 50_000,
-    reasons: [{ code: "share", text: "gets its share of what services leave" }],
-  };
+  });
 }
 
 /** As the bus would bring it: judging and parsing are part of the work. */

@@ -8,10 +8,10 @@ import { join } from "node:path";
 import type { Declared } from "@kvm-governor/policy";
 import type { Guest } from "@kvm-governor/linux";
 import { registerGuestFamilies } from "../../services/collector/src/metrics/guest-families.ts";
-import { startMeasuring, type Measuring } from "../../services/collector/src/measuring.ts";
+import type { Measuring } from "../../services/collector/src/measuring.ts";
 import { PageRegistry } from "@kvm-governor/service-kit";
 import { fakeQemu, startThreadFarm, type ThreadFarm } from "../support/thread-farm.ts";
-import { guestsOf, threadsFor } from "./farm-guests.ts";
+import { guestsOf, measureHere, threadsFor } from "./farm-guests.ts";
 import { groupEach, type BenchGroups } from "./bench-groups.ts";
 import { below, runBench, type Arm, type Figures, type Lookup } from "./harness.ts";
 import { ServiceArm } from "./service-arm.ts";
@@ -56,15 +56,7 @@ class InProcessArm implements Arm {
   }
 
   setUp(): void {
-    const measuring = startMeasuring({
-      host: "bench",
-      procRoot: "/proc",
-      sysRoot: "/sys",
-      libvirtRunDir: "/nonexistent",
-      firstSightFile: "/nonexistent/first-sight.json",
-      perf: true,
-      nowMs,
-    });
+    const measuring = measureHere(nowMs);
     this.#measuring = measuring;
     this.#guests = guestsOf(this.#farm(), this.#vcpus, LARGEST);
     registerGuestFamilies({

@@ -1,10 +1,23 @@
 /** Guests made of a farm's threads: as many vCPUs each as usual guests have. */
 import type { Guest } from "@kvm-governor/linux";
+import { startMeasuring, type Measuring } from "../../services/collector/src/measuring.ts";
 import type { ThreadFarm } from "../support/thread-farm.ts";
 
 export const VCPUS_A_GUEST = 4;
 /** Threads of a guest beside its vCPUs: QEMU's main loop and one more. */
 const OTHERS_A_GUEST = 2;
+
+/** Measures guests of this machine as the collector does; there is no libvirt. @param nowMs monotonic clock, milliseconds */
+export const measureHere = (nowMs: () => number): Measuring =>
+  startMeasuring({
+    host: "bench",
+    procRoot: "/proc",
+    sysRoot: "/sys",
+    libvirtRunDir: "/nonexistent",
+    firstSightFile: "/nonexistent/first-sight.json",
+    perf: true,
+    nowMs,
+  });
 
 /** Threads that a farm needs for guests with so many vCPUs together. */
 export const threadsFor = (vcpus: number): number =>

@@ -83,7 +83,7 @@ export class OverheadHost {
   }
 
   async stop(): Promise<void> {
-    this.run(true);
+    await this.run(true);
     await this.#services.get("actuator")?.stop();
     await this.#services.get("collector")?.stop();
     await this.#plane?.stop();

@@ -4,10 +4,9 @@
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { createLogger, PageRegistry, Readiness, startPages } from "@kvm-governor/service-kit";
-import { startMeasuring } from "../../services/collector/src/measuring.ts";
 import { registerGuestFamilies } from "../../services/collector/src/metrics/guest-families.ts";
 import type { GuestFigures } from "../../services/collector/src/metrics/guest-rows.ts";
-import { guestsOf } from "./farm-guests.ts";
+import { guestsOf, measureHere } from "./farm-guests.ts";
 import { record, replay, type Snapshot } from "./recorded-guests.ts";
 
 export type Source =
@@ -57,15 +56,7 @@ async function serve(source: Source): Promise<string> {
 }
 
 function measureReal({ farm, vcpus, largest }: Extract<Source, { kind: "real" }>): void {
-  const measuring = startMeasuring({
-    host: "bench",
-    procRoot: "/proc",
-    sysRoot: "/sys",
-    libvirtRunDir: "/nonexistent",
-    firstSightFile: "/nonexistent/first-sight.json",
-    perf: true,
-    nowMs,
-  });
+  const measuring = measureHere(nowMs);
   const guests = guestsOf(farm, vcpus, largest);
   tick = () => {
     measuring.sampler.tick({ guests, unreadable: [] }, () => ({ class: "auto" }));

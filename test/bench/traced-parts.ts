@@ -19,6 +19,7 @@ import { SamplePublisher } from "../../services/collector/src/sample-publisher.t
 import { InProcessActuator } from "../support/in-process-actuator.ts";
 import { startVmm } from "../support/light-vmm.ts";
 import { startThreadFarm } from "../support/thread-farm.ts";
+import { scientificPlan } from "./bench-plan.ts";
 
 export type PartName = "collector" | "classifier" | "actuator";
 
@@ -245,18 +246,9 @@ async function startActuator(options: PartOptions): Promise<Part> {
 }
 
 function planOf(guest: Guest): GuestPlan {
-  return {
-    uuid: guest.uuid,
-    name: guest.name,
-    pid: guest.pid,
-    startTime: guest.startTime,
-    class: "scientific",
-    count: 3,
-    since: 1,
+  return scientificPlan(guest, {
     vcpus: guest.vcpus.map(({ index }) => ({ index, bandwidth: "baseline", cpus: [0] })),
     weight: "baseline",
     emulatorCpus: [1],
-    ioThreadCpus: "baseline",
-    reasons: [{ code: "share", text: "gets its share of what services leave" }],
-  };
+  });
 }

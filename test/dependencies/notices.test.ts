@@ -41,6 +41,14 @@ test("packages with one text stand together, those for development and for other
   expect(text).not.toMatch(/four|other-platform/);
 });
 
+test("an image has the packages that are in it alone", async () => {
+  add("a", { LICENSE: "text one\n" });
+  add("b", { LICENSE: "text one\n" });
+  await made();
+  expect(await notices(root, "x64", (name) => name === "b")).toContain(`\nb 1.0.0 (MIT)\n\ntext one`);
+  expect(await notices(root, "x64", (name) => name === "b")).not.toContain("a 1.0.0");
+});
+
 test("a release has the packages of its processor alone, also where this machine has those of another", async () => {
   add("koffi", { LICENSE: "of koffi" });
   add("@koromix/koffi-linux-x64", {});

@@ -101,6 +101,24 @@ describe("the tree of an image", () => {
       expect({ name, licenses: licenses.length }).toEqual({ name, licenses: 1 });
   });
 
+  it.each(OWN)("of the %s brings the licence of each package that it lists, and no other", (service) => {
+    const read = (file: string): string => readFileSync(path.join(treeOf(service), file), "utf8");
+    const { components } = JSON.parse(read("sbom.cdx.json")) as {
+      components: { name: string; version: string }[];
+    };
+    const workspaces = new Set([...OWN, "console", "linux", "policy", "service-kit"] as string[]);
+    const elsewhere = process.arch === "x64" ? /-linux-arm64$/ : /-linux-x64$/;
+    const listed = components
+      .filter(({ name }) => !workspaces.has(name.replace("@kvm-governor/", "")) && !elsewhere.test(name))
+      .map(({ name, version }) => `${name} ${version}`);
+    const text = read("THIRD-PARTY-NOTICES.txt");
+    const titles = [...text.matchAll(/^(\S+ \d\S*) \(.+\)$/gm)].map(([, title]) => title);
+    expect(new Set(titles)).toEqual(new Set(listed));
+    expect(titles).toHaveLength(new Set(titles).size);
+    expect(text).toMatch(/Permission is hereby granted/);
+    expect(titles.some((title) => title?.startsWith("node-linux-"))).toBe(false);
+  });
+
   it("of a service that there is not is refused, by name", async () => {
     await expect(run(process.execPath, [MAKER, "colector", treeOf("none")])).rejects.toThrow(
       /SERVICE is "colector": there are images of collector, classifier, actuator/,

@@ -5,7 +5,7 @@ import { BusClock, Forgetting } from "./forgetting.ts";
 import { createMetrics } from "./metrics.ts";
 import { MemoryGuestPlaces } from "./store/memory-guest-places.ts";
 import { MemoryStore } from "./store/memory-store.ts";
-import { StoreUnavailableError } from "./store/store.ts";
+import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import { uuidOf } from "./testing/samples.ts";
 import { guestState, hostState } from "./testing/states.ts";
 
@@ -40,6 +40,20 @@ describe("Forgetting", () => {
     expect(gone).toEqual(["old"]);
     expect(await store.hosts()).toEqual(["late", "new", "unknown"]);
     expect((await metrics.forgotten.get()).values).toMatchObject([{ value: 1 }]);
+  });
+
+  it("leaves a host alone of which a later version keeps the lists", async () => {
+    const { options, store, gone } = await openFleet();
+    const problem = new LaterStateError("old", "is version 2 of the contracts");
+    const read: typeof store.read = async (host) => ({ ...(await store.read(host)), problem });
+    const later = {
+      hosts: () => store.hosts(),
+      heardAt: (hosts: readonly string[]) => store.heardAt(hosts),
+      forget: (...args: Parameters<typeof store.forget>) => store.forget(...args),
+      read,
+    };
+    await new Forgetting({ ...options, store: later }).look();
+    expect([gone, await store.hosts()]).toEqual([[], ["late", "new", "old", "unknown"]]);
   });
 
   it("lets the guests of a host that is forgotten go elsewhere", async () => {

@@ -4,7 +4,7 @@ import type { Logger } from "@kvm-governor/service-kit";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { CARRIED_FOR_MS } from "./migrations.ts";
 import type { GuestPlaces } from "./store/guest-places.ts";
-import { StoreUnavailableError } from "./store/store.ts";
+import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
 
 export interface ForgettingOptions {
@@ -71,6 +71,8 @@ export class Forgetting {
   async #forget(host: string, silentMs: number): Promise<void> {
     const { store, places, metrics, log, forgotten } = this.#options;
     const base = await store.read(host);
+    // Not ours to remove.
+    if (base.problem instanceof LaterStateError) return;
     for (const uuid of base.uuids) {
       const carried = base.state && carriedGuest(base.state, uuid);
       if (carried !== undefined) await places.leave(uuid, host, carried, CARRIED_FOR_MS);

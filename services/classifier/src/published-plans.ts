@@ -1,5 +1,5 @@
 /** The published plans: read, and replaced where nobody else went on. */
-import { ContractError, parseContract, planSchema } from "@kvm-governor/policy";
+import { ContractError, ContractVersionError, parseContract, planSchema } from "@kvm-governor/policy";
 import type { Plan } from "@kvm-governor/policy";
 import { PlanConflictError } from "@kvm-governor/service-kit";
 import type { Logger, PlanEntry } from "@kvm-governor/service-kit";
@@ -61,7 +61,10 @@ export class PublishedPlans {
     this.#options = options;
   }
 
-  /** @throws {PlansUnavailableError} */
+  /**
+   * @throws {PlansUnavailableError}
+   * @throws {ContractVersionError} a later version published it
+   */
   async read(host: string): Promise<PlanPlace> {
     const entry = await this.#get(host);
     return { plan: entry && this.#parse(host, entry), revision: entry?.revision ?? 0 };
@@ -71,6 +74,7 @@ export class PublishedPlans {
    * Puts a plan where its host's actuator looks for it, unless a newer one is there.
    * @param place what was there last
    * @throws {PlansUnavailableError}
+   * @throws {ContractVersionError} as in read
    */
   async publish(place: PlanPlace, plan: Plan, options: PublishOptions): Promise<Published> {
     const { metrics } = this.#options;
@@ -112,7 +116,8 @@ export class PublishedPlans {
     try {
       return parseContract(planSchema, entry.data, `plan of ${host}`);
     } catch (error) {
-      if (!(error instanceof ContractError)) throw error;
+      // One of a later version is not to be written over.
+      if (!(error instanceof ContractError) || error instanceof ContractVersionError) throw error;
       this.#options.metrics.corrupt.inc({ source: "plan" });
       this.#options.log.error({ event: "published-plan-corrupt", host, err: error }, error.message);
       return undefined;

@@ -15,7 +15,7 @@ import type { ClassifierMetrics } from "./metrics.ts";
 
 /**
  * `oversized`: more than a message may hold; `too-deep`: nested deeper than any contract; `newer-version`: of a later major version
- * of the contracts, this program must be upgraded; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
+ * of the contracts, or what is stored or published of its host is: this program must be upgraded; `not-json`; `invalid`: a field is missing or wrong; `wrong-host`: it
  * speaks for another host than its subject; `failed`: it could be read and not decided on (a defect of ours);
  * `duplicate-host`: another machine with this host's id is governed already.
  */

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
+import { ContractVersionError } from "@kvm-governor/policy";
 import type { Sample } from "@kvm-governor/policy";
 import { createLogger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
 import { IN_HAND_MAX, SampleLoop } from "./sample-loop.ts";
-import { StoreUnavailableError } from "./store/store.ts";
+import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import { testMessage } from "./testing/messages.ts";
 import type { TestMessage } from "./testing/messages.ts";
 import { sampleOf } from "./testing/samples.ts";
@@ -76,17 +77,21 @@ describe("SampleLoop", () => {
     expect(stuck.ends).toEqual(["nak"]);
   });
 
-  it("gives up the sample, not the loop, at an error that does not go away", async () => {
+  it.each([
+    ["an error that does not go away", "failed", new TypeError("a defect")],
+    ["a host that a later version stores", "newer-version", new LaterStateError("h", "version 2")],
+    ["a plan of a later version", "newer-version", new ContractVersionError("plan", "schema", "is 2")],
+  ])("gives up the sample, not the loop, at %s", async (_what, reason, error) => {
     const { loop, metrics } = openLoop(async ({ sequence }) => {
-      if (sequence === 61_000_000) throw new TypeError("a defect");
+      if (sequence === 61_000_000) throw error;
       return "decided";
     });
     const [bad, good] = [message(1), message(2)];
     void loop.offer(bad);
     void loop.offer(good);
     expect(await ended(good)).toEqual(["ack"]);
-    expect(bad.ends).toEqual(["term: failed"]);
-    expect((await metrics.refused.get()).values).toMatchObject([{ labels: { reason: "failed" }, value: 1 }]);
+    expect(bad.ends).toEqual([`term: ${reason}`]);
+    expect((await metrics.refused.get()).values).toMatchObject([{ labels: { reason }, value: 1 }]);
   });
 
   it("skips a sample that grew too old while it waited", async () => {

@@ -3,6 +3,7 @@
  * decision is in the store and its plan is published; while one of the two is away it waits here, and those behind it.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { ContractVersionError } from "@kvm-governor/policy";
 import { processSpan, TRACING_OFF } from "@kvm-governor/service-kit";
 import type { BusMessage, Logger, Span, Tracing } from "@kvm-governor/service-kit";
 import { HostLane } from "./host-lane.ts";
@@ -11,7 +12,7 @@ import { DuplicateHostError } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import { MessageRefusedError, readSample } from "./refusal.ts";
 import type { Refusals } from "./refusal.ts";
-import { StoreUnavailableError } from "./store/store.ts";
+import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import { PlansUnavailableError } from "./published-plans.ts";
 import type { Ticker } from "./ticker.ts";
 
@@ -150,7 +151,7 @@ export class SampleLoop {
     }
   }
 
-  /** Whether the error is one that goes away. Any other is a defect: the sample is given up, the loop goes on. */
+  /** Whether the error is one that goes away. With any other, most of them defects, the sample is given up, and the loop goes on. */
   #mayTryAgain(
     error: unknown,
     { queued, attempt, span }: { queued: QueuedSample; attempt: number; span: Span },
@@ -171,7 +172,9 @@ export class SampleLoop {
       return false;
     }
     const cause = error as Error;
-    refusals.refuse("sample", message, new MessageRefusedError("failed", cause.message, { cause }), span);
+    const isLater = cause instanceof LaterStateError || cause instanceof ContractVersionError;
+    const reason = isLater ? "newer-version" : "failed";
+    refusals.refuse("sample", message, new MessageRefusedError(reason, cause.message, { cause }), span);
     return false;
   }
 

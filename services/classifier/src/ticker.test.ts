@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { planSchema, presetSettings } from "@kvm-governor/policy";
+import { ContractVersionError, planSchema, presetSettings } from "@kvm-governor/policy";
 import type { Plan, Sample } from "@kvm-governor/policy";
 import { PlanConflictError, createLogger } from "@kvm-governor/service-kit";
 import type { PlanEntry } from "@kvm-governor/service-kit";
@@ -7,7 +7,7 @@ import { Registry } from "prom-client";
 import { DuplicateHostError } from "./identity.ts";
 import { createMetrics } from "./metrics.ts";
 import { MemoryStore } from "./store/memory-store.ts";
-import { CorruptStateError, StoreUnavailableError } from "./store/store.ts";
+import { CorruptStateError, LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import type { Store } from "./store/store.ts";
 import { BOOT, OTHER_BOOT, guestSample, hostOf, sampleOf, uuidOf } from "./testing/samples.ts";
 import { Topologies } from "./topologies.ts";
@@ -164,6 +164,40 @@ describe("Ticker", () => {
     await ticker.tick(busy(1));
     expect(plans.plan?.generation).toBe(1);
     expect((await metrics.corrupt.get()).values).toMatchObject([{ labels: { source: "plan" }, value: 1 }]);
+  });
+
+  it("leaves what a later version stored of a host, and the host's plan, as they are", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    await openTicker(store, plans).ticker.tick(busy(1));
+    const [stored, { puts }] = [await store.read("h"), plans];
+    const problem = new LaterStateError("h", "is version 2 of the contracts");
+    const later: TickStore = {
+      read: async () => ({ ...stored, state: undefined, problem }),
+      commit: (...args) => store.commit(...args),
+    };
+    const { ticker, metrics } = openTicker(later, plans);
+    for (const tick of [2, 3]) await expect(ticker.tick(busy(tick))).rejects.toThrow(LaterStateError);
+    expect([await store.read("h"), plans.puts]).toEqual([stored, puts]);
+    expect((await metrics.corrupt.get()).values).toEqual([]);
+  });
+
+  it("leaves a plan that a later version published as it is, and stores nothing of its host", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const later = { host: "h", data: new TextEncoder().encode('{"schema":2}'), revision: 7 };
+    plans.entry = later;
+    const { ticker } = openTicker(store, plans);
+    for (const tick of [1, 2]) await expect(ticker.tick(busy(tick))).rejects.toThrow(ContractVersionError);
+    expect([plans.entry, await store.hosts()]).toEqual([later, []]);
+  });
+
+  it("does so also with one that appears there while it decides", async () => {
+    const [store, plans] = [new MemoryStore(), new MemoryPlans()];
+    const { ticker } = openTicker(store, plans);
+    await ticker.tick(busy(1));
+    const later = { host: "h", data: new TextEncoder().encode('{"schema":2}'), revision: 7 };
+    plans.entry = later;
+    await expect(ticker.tick(busy(2))).rejects.toThrow(ContractVersionError);
+    expect(plans.entry).toBe(later);
   });
 
   it("leaves a newer plan in place, and goes on from it", async () => {

@@ -23,7 +23,7 @@ import type { FoundPlan, PlanPlace, PlanStore, PublishOptions } from "./publishe
 import { aboveGeneration, newestState, stateFromPlan } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
 import { SharedReasons } from "./shared-reasons.ts";
-import { StoreUnavailableError } from "./store/store.ts";
+import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import type { CommitResult, Store, StoredHost } from "./store/store.ts";
 
 /** What a tick needs of the store. */
@@ -82,6 +82,7 @@ export class Ticker {
    * @param heardAtMs when the bus took it, by the bus's clock, in milliseconds; tells hosts that booted from others with their id
    * @throws {StoreUnavailableError | PlansUnavailableError} try again: nothing is decided twice
    * @throws {DuplicateHostError} it comes from another machine with the same id
+   * @throws {LaterStateError | ContractVersionError} a later version governs the host: what it stored or published is left as it is
    */
   async tick(sample: Sample, heardAtMs?: number): Promise<"decided" | "repeated"> {
     try {
@@ -204,6 +205,7 @@ export class Ticker {
     const [stored, place] = await Promise.all([this.#options.store.read(host), this.#plans.read(host)]);
     const { plan } = place;
     const { log, metrics } = this.#options;
+    if (stored.problem instanceof LaterStateError) throw stored.problem;
     if (stored.problem !== undefined) {
       metrics.corrupt.inc({ source: "store" });
       const from = plan === undefined ? "nothing" : `the plan of generation ${plan.generation}`;

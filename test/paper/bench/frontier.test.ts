@@ -4,12 +4,9 @@ import { XMLValidator } from "fast-xml-parser";
 import type { ArmResult } from "../../bench/harness.ts";
 import { spreadOf } from "../../bench/statistics.ts";
 import { readFrontierOptions } from "./frontier-options.ts";
-import { frontierPlot, frontierTable } from "./frontier-page.ts";
+import { frontierPart, frontierPlot, frontierTable } from "./frontier-page.ts";
 import { FrontierError, dominates, figuresOfRun, frontierOf } from "./frontier.ts";
-import { OptionsError } from "./options.ts";
 import type { KernelFigures, ServiceFigures } from "./record.ts";
-import { ticksAround } from "./scatter.ts";
-import { WAYS } from "./ways.ts";
 
 function kernel(name: "CG" | "MG", seconds: number): KernelFigures {
   const counted = { switches: 300, migrations: 6, runSeconds: 2, delaySeconds: 1 };
@@ -118,6 +115,27 @@ describe("the frontier", () => {
     expect(dominates(a, b)).toBe(false);
   });
 
+  test("the spread of a way is against the median of the reference", () => {
+    const times = spreadOf([4, 6, 16]);
+    const spread: ArmResult = { arm: "a", figures: { ...way("a", 5, 20, 40).figures, kernels_s: times } };
+    const [place] = frontierOf([ALONE, SERVICES, spread]);
+    expect(place?.time).toEqual({ median: 3, p10: times.p10 / 2, p90: times.p90 / 2 });
+    expect(times.p90).toBeGreaterThan(times.median);
+    // And it is said where there is one.
+    const said = (value: number): string => String(Number((value / 2).toPrecision(3)));
+    expect(frontierTable(place === undefined ? [] : [place])).toContain(
+      `| 3 (${said(times.p10)} to ${said(times.p90)}) | 1 | 20 |`,
+    );
+  });
+
+  test("a reference of 0 is an error by name: nothing can be held against it", () => {
+    const silent = arm("services", { web_p99_ms: 0, pc_p99_ms: 40, web_cores: 0.4, pc_cores: 0.2 });
+    expect(() => frontierOf([ALONE, silent, way("idle", 8, 20, 40)])).toThrow(FrontierError);
+    expect(() => frontierOf([ALONE, silent, way("idle", 8, 20, 40)])).toThrow(
+      "figure web_p99_ms of services is 0",
+    );
+  });
+
   test("a missing reference is an error by name", () => {
     expect(() => frontierOf([SERVICES, way("idle", 8, 20, 40)])).toThrow(FrontierError);
     expect(() => frontierOf([SERVICES, way("idle", 8, 20, 40)])).toThrow("no figure kernels_s of alone");
@@ -136,40 +154,38 @@ describe("the frontier", () => {
       Number(new RegExp(`cx="([\\d.]+)"[^>]*><title>${name.replace("+", "\\+")}:`).exec(svg)?.[1]);
     expect(x("weight 8")).toBeGreaterThan(x("default"));
     expect(x("default")).toBeGreaterThan(x("idle"));
+    // By web p99 and time: of the PC guest it has 0.95.
+    expect(svg).toContain("<title>weight 1+apart: 1.5, 2.75</title>");
   });
 
-  test("ticks reach around the values, also around one only", () => {
-    expect(ticksAround([0.9, 14])).toEqual([0.5, 1, 2, 5, 10, 20]);
-    expect(ticksAround([2])).toEqual([2, 5]);
-  });
-});
-
-describe("arguments", () => {
-  test("everything by default; the references always run, in the order of the table", () => {
-    expect(readFrontierOptions([])).toMatchObject({
-      rounds: 3,
-      kernels: ["CG", "MG", "EP"],
-      seconds: 3,
-      size: "usual",
-      out: undefined,
-      ways: [...WAYS.keys()],
+  test("the part of the page has the machine, the fewest rounds, who else used it, and the vCPUs of each arm but the services'", () => {
+    const vcpus = {
+      CG_s: 1.5,
+      CG_switches_per_s: 7,
+      CG_migrations_per_s: 8,
+      CG_run_share: 0.5,
+      CG_delay_share: 0.25,
+    };
+    const counted = (name: string, other: number): ArmResult => arm(name, { ...vcpus, other_cores: other });
+    const twice: ArmResult = { arm: "idle", figures: { CG_s: spreadOf([1, 2]) } };
+    const text = frontierPart({
+      name: "frontier",
+      machine: { cpus: 2, cpu: "a CPU", kernel: "6.18", memoryGb: 4, arch: "x64", node: "24", load1: 0 },
+      results: [counted("alone", 0.01), SERVICES, counted("default", 0.2), twice],
+      aims: [],
+      options: readFrontierOptions(["--kernels", "CG"]),
+      accelerator: "kvm",
+      startedAt: "2026-11-20T12:00:00Z",
+      frontier: frontierOf(results),
     });
-    expect(readFrontierOptions(["--only", "idle+apart,default"]).ways).toEqual([
-      "alone",
-      "services",
-      "default",
-      "idle+apart",
+    expect(text).toContain("2026-11-20, 2 x a CPU, Linux 6.18, guests under KVM; kernels CG, class S; ");
+    expect(text).toContain("one round.");
+    expect(text).toContain("used 0.01 to 0.2 cores, by way.");
+    const rows = text.slice(text.indexOf("### What")).split("\n").slice(4);
+    expect(rows).toEqual([
+      "| `alone` | CG | 1.5 | 7 | 8 | 0.5 | 0.25 |",
+      "| `default` | CG | 1.5 | 7 | 8 | 0.5 | 0.25 |",
+      "| `idle` | CG | 1.5 (1.1 to 1.9) |  |  |  |  |",
     ]);
-  });
-
-  test.each([
-    [["--only", "idle,nonsense"], '--only: "nonsense"'],
-    [["--load", "huge"], '--load: "huge" is none of usual'],
-    [["--rounds", "0"], "--rounds"],
-    [["--kernels", "XX"], "--kernels"],
-    [["--beta", "2"], "--beta"],
-  ])("%j is refused by name", (args, named) => {
-    expect(() => readFrontierOptions(args)).toThrow(OptionsError);
-    expect(() => readFrontierOptions(args)).toThrow(named);
   });
 });

@@ -44,6 +44,40 @@ describe("what a way writes", () => {
     ]);
   });
 
+  test("a service with two vCPUs shares its SLA between them; more vCPUs than CPUs begin with the first again", () => {
+    const [web] = ground.services;
+    if (web === undefined) throw new Error("there is a web guest");
+    const wide = { ...web, vcpuDirs: ["/web/vcpu0", "/web/vcpu1"] };
+    const scientific = { ...ground.scientific, vcpuTids: [11, 12, 13] };
+    const lines = changesOf({ isApart: true, isCapped: true }, { ...ground, scientific, services: [wide] });
+    expect(lines.map(lineOf)).toEqual([
+      "11 on 4",
+      "12 on 5",
+      "13 on 4",
+      "/web/vcpu0/cpu.cfs_period_us = 100000",
+      "/web/vcpu0/cpu.cfs_quota_us = 30000",
+      "/web/vcpu1/cpu.cfs_period_us = 100000",
+      "/web/vcpu1/cpu.cfs_quota_us = 30000",
+    ]);
+  });
+
+  test("the references run one side alone", () => {
+    expect([...WAYS].flatMap(([name, { only }]) => (only === undefined ? [] : [[name, only]]))).toEqual([
+      ["alone", "scientific"],
+      ["services", "services"],
+    ]);
+  });
+
+  test("weights and windows are as they are called", () => {
+    for (const name of WAYS.keys()) {
+      const [, by, to = "1"] = /^weight (\d+)(?:\/(\d+))?/.exec(name) ?? [];
+      if (by !== undefined)
+        expect([name, written(name)[0]]).toEqual([name, `/sci shares = ${(1024 * Number(by)) / Number(to)}`]);
+      const ms = /^windows (\d+) ms/.exec(name)?.[1];
+      if (ms !== undefined) expect(written(name)).toContain(`/sci cfs_period_us = ${Number(ms) * 1000}`);
+    }
+  });
+
   test("weights are against one service", () => {
     expect(written("weight 1/8+apart")).toEqual(["/sci shares = 128", "11 on 4", "12 on 5"]);
     expect(written("weight 1/4+apart")[0]).toBe("/sci shares = 256");
@@ -70,6 +104,8 @@ describe("what a way writes", () => {
     const promised = ground.services.map((service) => ({ ...service, slaCores: 1 }));
     const lines = changesOf({ windowUs: 8000 }, { ...ground, services: promised }).map(lineOf);
     expect(lines[1]).toBe("/sci/cpu.cfs_quota_us = 1000");
+    const tooMuch = ground.services.map((service) => ({ ...service, slaCores: 2 }));
+    expect(changesOf({ windowUs: 8000 }, { ...ground, services: tooMuch }).map(lineOf)).toEqual(lines);
   });
 });
 

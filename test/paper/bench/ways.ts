@@ -116,7 +116,7 @@ export function changesOf(setting: Setting, { cpus, scientific, services }: Grou
   if (isApart === true) changes.push(...seats(scientific, cpus));
   if (windowUs !== undefined) {
     const promised = services.reduce((sum, { slaCores }) => sum + slaCores, 0);
-    changes.push(...quota(scientific.dir, windowUs, Math.max(0, cpus.length - promised)));
+    changes.push(...quota(scientific.dir, windowUs, cpus.length - promised));
   }
   for (const { vcpuDirs, vcpuTids, slaCores } of services) {
     if (isCapped === true)
@@ -137,7 +137,10 @@ function seats({ vcpuTids }: HeldGuest, cpus: readonly number[]): Change[] {
 /** Hazard: the kernel refuses quotas below 1 ms. */
 const QUOTA_US_MIN = 1000;
 
-/** Period first: the quota must fit into what the group above has by then. */
+/**
+ * Period first: the quota must fit into what the group above has by then.
+ * @param cores of 0 and below: the smallest quota
+ */
 function quota(dir: string, periodUs: number, cores: number): Change[] {
   const quotaUs = Math.max(QUOTA_US_MIN, Math.round(cores * periodUs));
   return [file(dir, "cpu.cfs_period_us", periodUs), file(dir, "cpu.cfs_quota_us", quotaUs)];

@@ -6,7 +6,14 @@ export { inheritedBaselines } from "./inherited.ts";
 export { giveable } from "./online.ts";
 export { HoldingMark } from "./holding-mark.ts";
 export { HostLock, HostLockedError, readLockHolder, startTimeOf, type LockHolder } from "./host-lock.ts";
-export { Journal, journalFile, JournalError, readJournalEntries, type JournalOpening } from "./journal.ts";
+export {
+  Journal,
+  journalFile,
+  JournalError,
+  LaterJournalError,
+  readJournalEntries,
+  type JournalOpening,
+} from "./journal.ts";
 export type { GuestRun, JournalDamage } from "./records.ts";
 export { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
 export { isJournalWhole, restore, type RestoreOptions, type RestoreReport } from "./restore.ts";

@@ -8,7 +8,7 @@ import { NODE_FILES, type FileLayer } from "./file-layer.ts";
 import { JournalEntries, recordOf, type JournalEntry } from "./entries.ts";
 import type { HoldingMark, MarkedRun } from "./holding-mark.ts";
 import { encodeRecord, JOURNAL_VERSION, parseJournal } from "./records.ts";
-import type { BaselineRecord, ClosedRecord, GuestRun, JournalDamage } from "./records.ts";
+import type { BaselineRecord, ClosedRecord, GuestRun, JournalDamage, ParsedJournal } from "./records.ts";
 
 /** The journal could not be written or read: nothing may be written to the kernel then. */
 export class JournalError extends Error {
@@ -18,6 +18,17 @@ export class JournalError extends Error {
     const { code, message } = cause as NodeJS.ErrnoException;
     super(`journal: ${what}: ${message}`, { cause });
     this.code = code;
+  }
+}
+
+/** A later version wrote the journal. What it holds is not known here: nothing of it is used, and nothing is changed. */
+export class LaterJournalError extends JournalError {
+  constructor(file: string, version: number) {
+    const what = `${file} is of version ${version}, this program knows ${JOURNAL_VERSION}`;
+    super(
+      "reading",
+      new Error(`${what}: "kvmgov restore" of the release that wrote it gives its guests back`),
+    );
   }
 }
 
@@ -49,14 +60,13 @@ export class Journal {
    * Opens or makes the journal in a directory. Damage is said in `opening`; the intact records are used and the file as
    * it was found is kept aside.
    * @param stamp of the name under which a damaged journal is kept
-   * @throws {JournalError}
+   * @throws {LaterJournalError | JournalError}
    */
   constructor(stateDir: string, stamp: () => number, files: FileLayer = NODE_FILES) {
     this.#files = files;
     this.#dir = stateDir;
     this.#file = journalFile(stateDir);
-    const bytes = readJournalBytes(stateDir);
-    const parsed = parseJournal(bytes);
+    const { bytes, parsed } = readJournal(stateDir);
     this.#entries = new JournalEntries(parsed.records);
     this.#records = parsed.records.length;
     this.#length = bytes.length;
@@ -209,16 +219,22 @@ export class Journal {
 
 export const journalFile = (stateDir: string): string => join(stateDir, "journal");
 
-/** What the journal in a directory holds now, for those who only look: its writer may be at work on it. @throws {JournalError} */
+/**
+ * What the journal in a directory holds now, for those who only look: its writer may be at work on it.
+ * @throws {LaterJournalError | JournalError}
+ */
 export function readJournalEntries(stateDir: string): JournalEntry[] {
-  return new JournalEntries(parseJournal(readJournalBytes(stateDir)).records).all();
+  return new JournalEntries(readJournal(stateDir).parsed.records).all();
 }
 
-/** Bytes of a journal, none where there is no file. @throws {JournalError} */
-export function readJournalBytes(stateDir: string): Buffer {
+/** A journal as bytes and as records, without any where there is no file. @throws {LaterJournalError | JournalError} */
+export function readJournal(stateDir: string): { bytes: Buffer; parsed: ParsedJournal } {
   const file = journalFile(stateDir);
   // Its writer may remove it at any moment, when it has given everything back.
-  return guarded("reading", () => readBytesIfThere(file) ?? Buffer.alloc(0));
+  const bytes = guarded("reading", () => readBytesIfThere(file) ?? Buffer.alloc(0));
+  const parsed = parseJournal(bytes);
+  if (parsed.later !== undefined) throw new LaterJournalError(file, parsed.later);
+  return { bytes, parsed };
 }
 
 function guarded<T>(what: string, action: () => T): T {

@@ -85,6 +85,8 @@ export interface JournalDamage {
 export interface ParsedJournal {
   records: JournalRecord[];
   damage: JournalDamage[];
+  /** Latest version of those records that are intact and of a later version than is known here: they are not among `records`. */
+  later?: number;
 }
 
 /** Reads what is intact and names what is not. Never throws: a journal is read when something went wrong before. */
@@ -94,19 +96,30 @@ export function parseJournal(bytes: Buffer): ParsedJournal {
     const newline = bytes.indexOf(10, offset);
     const end = newline < 0 ? bytes.length : newline + 1;
     const record = newline < 0 ? undefined : decodeLine(bytes.toString("utf8", offset, newline));
-    if (record !== undefined) parsed.records.push(record);
-    else parsed.damage.push({ offset, bytes: end - offset, kind: newline < 0 ? "torn" : "corrupt" });
+    if (record === undefined)
+      parsed.damage.push({ offset, bytes: end - offset, kind: newline < 0 ? "torn" : "corrupt" });
+    else if (isKnown(record)) parsed.records.push(record);
+    else parsed.later = Math.max(record.version, parsed.later ?? 0);
     offset = end;
   }
   return parsed;
 }
 
-function decodeLine(line: string): JournalRecord | undefined {
+/** A record of which a later version says what else is in it. */
+interface LaterRecord {
+  version: number;
+}
+
+const isKnown = (record: JournalRecord | LaterRecord): record is JournalRecord =>
+  record.version === JOURNAL_VERSION;
+
+/** @returns undefined where it is damaged */
+function decodeLine(line: string): JournalRecord | LaterRecord | undefined {
   const json = line.slice(9);
   if (line[8] !== " " || line.slice(0, 8) !== checksum(json)) return undefined;
   try {
-    const record = JSON.parse(json) as JournalRecord;
-    return record.version === JOURNAL_VERSION ? record : undefined;
+    const record = JSON.parse(json) as JournalRecord | LaterRecord | null;
+    return record !== null && record.version >= JOURNAL_VERSION ? record : undefined;
   } catch (error) {
     if (error instanceof SyntaxError) return undefined;
     throw error;

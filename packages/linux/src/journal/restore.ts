@@ -16,8 +16,7 @@ import { JournalEntries, type JournalEntry } from "./entries.ts";
 import { entryOf } from "./capture.ts";
 import { HoldingMark, type MarkedRun } from "./holding-mark.ts";
 import { HostLock } from "./host-lock.ts";
-import { Journal, readJournalBytes, type JournalOpening } from "./journal.ts";
-import { parseJournal } from "./records.ts";
+import { Journal, readJournal, type JournalOpening } from "./journal.ts";
 import { restoreGuest, type GuestRestore, type RestoreContext } from "./restore-guest.ts";
 
 export interface RestoreOptions {
@@ -52,6 +51,7 @@ export interface RestoreReport {
 /**
  * Restores what the journal holds; repeating it changes nothing more. A guest that could not be restored stays in the journal.
  * @throws {HostLockedError} naming the process that writes on this host
+ * @throws {LaterJournalError} a later version wrote the journal
  * @throws {JournalError} the journal cannot be read or written
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
@@ -121,7 +121,7 @@ export function isJournalWhole(
   { stateDir, runDir }: { stateDir: string; runDir: string },
   bootId: string,
 ): boolean {
-  const { records, damage } = parseJournal(readJournalBytes(stateDir));
+  const { records, damage } = readJournal(stateDir).parsed;
   const inJournal = new JournalEntries(records).all().map(({ guest }) => guest);
   return isWhole(damage.length, inJournal, new HoldingMark(runDir, bootId));
 }

@@ -4,7 +4,7 @@ import { guest, TestHost } from "../testing/hosts.ts";
 import { sampleArbitrary } from "../testing/arbitraries.ts";
 import { checkSample, isExactSample, parseSample } from "./exact-sample.ts";
 import { checkContract, ContractError, parseContract } from "./parse.ts";
-import { sampleSchema } from "./sample.ts";
+import { declaredSchema, guestSampleSchema, sampleSchema, vcpuSampleSchema } from "./sample.ts";
 
 const SOURCE = "sample on kvmgov.v1.sample.h1";
 const good = new TestHost().sample([guest(1, { run: 0.5 }), guest(2)]);
@@ -46,33 +46,10 @@ const anyValue = fc.oneof(
 
 /** Names of all fields that a sample may have, and some that it may not. */
 const names = [
-  ...[
-    "schema",
-    "host",
-    "bootId",
-    "sequence",
-    "wallTimeMs",
-    "periodMs",
-    "cpus",
-    "hostRun",
-    "pressure",
-    "guests",
-  ],
-  ...["unreadable", "uuid", "name", "pid", "startTime", "state", "declared", "exemptReason", "incomplete"],
-  ...[
-    "allowedCpus",
-    "memoryNodes",
-    "vcpus",
-    "otherRun",
-    "class",
-    "slaCores",
-    "slaDelay",
-    "source",
-    "node",
-    "share",
-  ],
-  ...["index", "run", "delay", "switches", "involuntaryPart", "migrations", "throttled", "reason"],
-  ...["unknown", "", "__proto__", "constructor", "length"],
+  ...[sampleSchema, guestSampleSchema, vcpuSampleSchema, declaredSchema].flatMap(({ shape }) =>
+    Object.keys(shape),
+  ),
+  ...["node", "share", "reason", "unknown", "", "__proto__", "constructor", "length"],
 ];
 
 /** One change somewhere in a value: a field or an entry set, or taken away. */

@@ -55,5 +55,6 @@ it("it has as many CPUs as vCPUs, of its own choice and online; nobody has one a
     }),
     { numRuns: 300 },
   );
-  expect(held).toBeGreaterThan(50);
+  // 96 on average over seeds, 10 more or less: never so few by chance.
+  expect(held).toBeGreaterThan(30);
 });

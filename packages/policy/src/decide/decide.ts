@@ -5,29 +5,29 @@
  * plan that changes nothing keeps its generation and is only renewed.
  */
 import type { GuestPlan, Plan } from "../contracts/plan.ts";
-import type { GuestSample, Sample } from "../contracts/sample.ts";
+import type { Sample } from "../contracts/sample.ts";
 import { CONTRACT_VERSION } from "../contracts/fields.ts";
 import type { Settings } from "../settings.ts";
 import type { ArrivedGuest } from "../carried.ts";
-import type { GuestState, HostState } from "../state.ts";
+import type { HostState } from "../state.ts";
 import type { Topology } from "../topology.ts";
-import { allocate, steadyCores } from "./allocate.ts";
+import { allocate } from "./allocate.ts";
 import type { Allocation } from "./allocate.ts";
 import { holdApart } from "./apart.ts";
 import type { Apart } from "./apart.ts";
 import { claimsOf } from "./claims.ts";
-import type { Claims } from "./claims.ts";
 import { holdDelay } from "./delay.ts";
 import type { DelayHold } from "./delay.ts";
 import { rungAt } from "./delay-ladder.ts";
 import { keptGuests, keptPlan } from "./kept.ts";
 import type { Kept } from "./kept.ts";
 import { sortGuests } from "./managed.ts";
-import type { Managed, SortedGuests } from "./managed.ts";
-import { place } from "./place.ts";
-import type { Placement, Tenant } from "./place.ts";
+import type { Managed } from "./managed.ts";
+import { nextState } from "./next-state.ts";
+import type { Placement } from "./place.ts";
+import { placeGuests, unmanagedUse } from "./place-guests.ts";
 import { isSamePlan, planGuest } from "./plan-guest.ts";
-import { apartBefore, hadCpusAlone } from "./reasons.ts";
+import { apartBefore } from "./reasons.ts";
 import { exemptReport, keptReport, managedReport } from "./report.ts";
 import type { Report } from "./report.ts";
 
@@ -118,82 +118,6 @@ function claimOf({ sample, use, classified, mostCores }: Managed): Parameters<ty
   };
 }
 
-/** Use by the host itself, by guests that are not managed and by VMM threads: none of it is there to be given away. */
-function unmanagedUse(sample: Sample, { exempt, duplicates }: SortedGuests): number {
-  let cores = steadyCores(sample.hostRun);
-  for (const guest of sample.guests) cores += steadyCores(guest.otherRun);
-  for (const guest of exempt) for (const vcpu of guest.vcpus) cores += steadyCores(vcpu.run);
-  for (const guest of duplicates) for (const vcpu of guest.vcpus) cores += steadyCores(vcpu.run);
-  return cores;
-}
-
-/** Use by whom we do not manage: all of it, and the part of it that sits on claimed CPUs. */
-interface Unmanaged {
-  cores: number;
-  claims: Claims;
-}
-
-interface Ground {
-  sample: Sample;
-  topology: Topology | undefined;
-  unmanaged: Unmanaged;
-  /** Declared delays do not forbid CPUs alone. */
-  mayBeAlone: boolean;
-}
-
-function placeGuests(
-  managed: readonly Managed[],
-  kept: readonly Kept[],
-  allocation: Allocation,
-  { sample, topology, unmanaged, mayBeAlone }: Ground,
-  settings: Settings,
-): Placement {
-  // CPUs of a guest that cannot be read just now stay its own.
-  const taken = new Map<string, readonly number[]>();
-  for (const { uuid, plan } of kept) {
-    const own = hadCpusAlone(plan);
-    if (own !== undefined) taken.set(uuid, own);
-  }
-  const cpus = without(sample.cpus, taken);
-  if (settings.preset === "paper" || allocation.oversubscribed || allocation.inferredLimited || !mayBeAlone)
-    return { exclusive: taken, shared: cpus };
-  const { exclusive, ...rest } = place(
-    managed.map(({ sample: guest, classified, before }, i) => ({
-      uuid: guest.uuid,
-      class: classified.class,
-      vcpus: guest.vcpus.length,
-      assuredCores: allocation.assured[i] ?? 0,
-      allowedCpus: guest.allowedCpus,
-      vcpuPins: vcpuPinsOf(guest),
-      memory: guest.memoryNodes,
-      before: hadCpusAlone(before),
-    })),
-    {
-      cpus,
-      reserveCores: settings.reserveCores,
-      // What claimants use is counted by their claims.
-      unmanagedCores: Math.max(0, steadyCores(unmanaged.cores - unmanaged.claims.usedCores)),
-      topology,
-      claims: unmanaged.claims.parts,
-      // A guest that cannot be read cannot make room either: its own CPUs stay as they are.
-      mayBegin: kept.length === 0,
-    },
-  );
-  return { exclusive: taken.size === 0 ? exclusive : new Map([...taken, ...exclusive]), ...rest };
-}
-
-/** Pins of each vCPU, where they are not all the guest's. */
-function vcpuPinsOf({ vcpus, allowedCpus }: GuestSample): Tenant["vcpuPins"] {
-  if (vcpus.every((vcpu) => vcpu.allowedCpus === undefined)) return undefined;
-  return vcpus.map((vcpu) => vcpu.allowedCpus ?? allowedCpus);
-}
-
-function without(cpus: readonly number[], taken: ReadonlyMap<string, readonly number[]>): readonly number[] {
-  if (taken.size === 0) return cpus;
-  const gone = new Set([...taken.values()].flat());
-  return cpus.filter((cpu) => !gone.has(cpu));
-}
-
 function planGuests(
   managed: readonly Managed[],
   kept: readonly Kept[],
@@ -216,40 +140,4 @@ function planGuests(
     if (plan !== undefined) guests.push(keptPlan(plan, host.sample.cpus, host.placement.shared));
   }
   return guests;
-}
-
-function nextState(
-  sample: Sample,
-  plan: Plan,
-  managed: readonly Managed[],
-  kept: readonly Kept[],
-  { delay, apart }: { delay: DelayHold; apart: Apart },
-): HostState {
-  const guests: Record<string, GuestState> = {};
-  for (const { sample: guest, classified, use, since } of managed) {
-    const remembered = delay.states.get(guest.uuid);
-    const starvedUs = apart.starvedUs.get(guest.uuid);
-    guests[guest.uuid] = {
-      name: guest.name,
-      class: classified.class,
-      count: classified.count,
-      since,
-      declared: guest.declared.class,
-      usage: use.usage,
-      ...(remembered === undefined ? {} : { delay: remembered }),
-      ...(starvedUs === undefined ? {} : { starvedUs }),
-    };
-  }
-  for (const { uuid, state } of kept) {
-    const remembered = delay.states.get(uuid);
-    guests[uuid] = remembered === undefined ? state : { ...state, delay: remembered };
-  }
-  return {
-    bootId: sample.bootId,
-    sequence: sample.sequence,
-    wallTimeMs: sample.wallTimeMs,
-    generation: plan.generation,
-    guests,
-    plan,
-  };
 }

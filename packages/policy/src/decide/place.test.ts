@@ -1,24 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { cpus, uuidOf } from "../testing/hosts.ts";
+import { batch, service } from "../testing/tenants.ts";
 import { place } from "./place.ts";
 import type { Ground, Placement, Tenant } from "./place.ts";
-
-const service = (n: number, cores: number, rest: Partial<Tenant> = {}): Tenant => ({
-  uuid: uuidOf(n),
-  class: "service",
-  vcpus: Math.ceil(cores),
-  assuredCores: cores,
-  ...rest,
-});
-
-/** A scientific guest whose share is assured, unless said otherwise. */
-const batch = (n: number, vcpus: number, rest: Partial<Tenant> = {}): Tenant => ({
-  uuid: uuidOf(n),
-  class: "scientific",
-  vcpus,
-  assuredCores: vcpus,
-  ...rest,
-});
 
 function on(count: number, tenants: readonly Tenant[], rest: Partial<Ground> = {}): Placement {
   return place(tenants, {

@@ -3,25 +3,11 @@ import { formatCpuList, parseCpuList } from "../cpu-list.ts";
 import { Topology } from "../topology.ts";
 import { uuidOf } from "../testing/hosts.ts";
 import { topologies, usableOf } from "../testing/topologies.ts";
+import { batch, service } from "../testing/tenants.ts";
 import { place } from "./place.ts";
 import type { Ground, Placement, Tenant } from "./place.ts";
 
 type Name = keyof typeof topologies;
-
-const service = (n: number, cores: number, rest: Partial<Tenant> = {}): Tenant => ({
-  uuid: uuidOf(n),
-  class: "service",
-  vcpus: Math.ceil(cores),
-  assuredCores: cores,
-  ...rest,
-});
-const batch = (n: number, vcpus: number, rest: Partial<Tenant> = {}): Tenant => ({
-  uuid: uuidOf(n),
-  class: "scientific",
-  vcpus,
-  assuredCores: vcpus,
-  ...rest,
-});
 
 function on(name: Name, tenants: readonly Tenant[], rest: Partial<Ground> = {}): Placement {
   return place(tenants, {

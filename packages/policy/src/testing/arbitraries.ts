@@ -36,7 +36,7 @@ const declared: fc.Arbitrary<Declared> = fc.record(
 const cpuSubset = (max: number): fc.Arbitrary<number[]> =>
   fc
     .uniqueArray(fc.integer({ min: 0, max: max - 1 }), { minLength: 1 })
-    .map((set) => set.sort((a, b) => a - b));
+    .map((set) => set.toSorted((a, b) => a - b));
 
 /** Part of a guest's memory on each of up to three nodes. */
 export const memoryArbitrary: fc.Arbitrary<{ node: number; share: number }[]> = fc

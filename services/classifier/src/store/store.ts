@@ -12,7 +12,10 @@ export interface StoredHost {
   uuids: readonly string[];
   /** When the bus took the last sample, by its clock, in milliseconds; absent: not known. */
   heardAtMs?: number | undefined;
-  /** The values are not what their contract says; `state` is undefined and the next commit replaces everything. */
+  /**
+   * The values are not what their contract says; `state` is undefined and the next commit replaces everything. There must be none
+   * over a {@link LaterStateError}.
+   */
   problem?: CorruptStateError;
 }
 
@@ -73,6 +76,9 @@ export class CorruptStateError extends Error {
     this.host = host;
   }
 }
+
+/** A later version wrote the stored values of a host: they are not known here, and left alone. */
+export class LaterStateError extends CorruptStateError {}
 
 /** Nothing stored. */
 export const emptyHost: StoredHost = { version: 0, token: "", state: undefined, uuids: [] };

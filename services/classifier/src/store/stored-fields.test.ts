@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { BOOT, uuidOf } from "../testing/samples.ts";
 import { guestState, hostState } from "../testing/states.ts";
 import { commitArguments, parseStored } from "./stored-fields.ts";
-import { afterCommit, emptyHost, stateChange } from "./store.ts";
+import { CorruptStateError, LaterStateError, afterCommit, emptyHost, stateChange } from "./store.ts";
 
 const UUID = uuidOf(1);
 const tick = { version: "3", bootId: BOOT, sequence: "7", wallTimeMs: "7", generation: "1" };
@@ -14,6 +14,24 @@ function stored(delay: string | undefined): ReturnType<typeof parseStored> {
   const guest = delay === undefined ? texts : { ...texts, delay };
   return parseStored("h1", { tick, service: [UUID], scientific: [], guests: new Map([[UUID, guest]]) });
 }
+
+describe("what a later version stored", () => {
+  it.each([
+    ["", {}],
+    [", with guests that look otherwise", { [UUID]: { list: "service" } }],
+  ])("is told from what is corrupt by the version of its plan%s", (_what, guests) => {
+    const raw = { service: [UUID], scientific: [], guests: new Map(Object.entries(guests)) };
+    const read = (plan: string) => () => parseStored("h1", { ...raw, tick: { ...tick, plan } });
+    expect(read('{"schema":2,"what":"else"}')).toThrow(LaterStateError);
+    expect(read('{"schema":2,"what":"else"}')).toThrow(
+      /host h1: plan: schema: is version 2 of the contracts/,
+    );
+    for (const plan of ['{"schema":"2"}', '{"schema":0}', "{"]) {
+      expect(read(plan)).toThrow(CorruptStateError);
+      expect(read(plan)).not.toThrow(LaterStateError);
+    }
+  });
+});
 
 describe("what is remembered of a declared delay", () => {
   const delay = { rung: 5, calm: 7, debt: 100, patience: 200, failed: 6 };

@@ -1,6 +1,7 @@
 /** How a host's state is laid out in Redis: fields of hashes to values, and back with every value checked. */
 import {
   ContractError,
+  ContractVersionError,
   checkContract,
   delayStateSchema,
   guestStateSchema,
@@ -9,7 +10,7 @@ import {
   planSchema,
 } from "@kvm-governor/policy";
 import type { GuestState, HostState, Plan } from "@kvm-governor/policy";
-import { CorruptStateError } from "./store.ts";
+import { CorruptStateError, LaterStateError } from "./store.ts";
 import type { StateChange, StoredHost } from "./store.ts";
 
 /** The raw keys of one host as Redis returned them; a field that is missing is undefined. */
@@ -39,6 +40,7 @@ export function heardAtOf(text: string | null | undefined): number | undefined {
 
 /**
  * State of a host from its keys; undefined where there are none at all.
+ * @throws {LaterStateError} a later version wrote it
  * @throws {CorruptStateError} naming the first value that is wrong
  */
 export function parseStored(host: string, raw: RawHost): HostState | undefined {
@@ -56,12 +58,15 @@ export function parseStored(host: string, raw: RawHost): HostState | undefined {
   try {
     return parseState(host, raw);
   } catch (cause) {
+    if (cause instanceof ContractVersionError) throw new LaterStateError(host, cause.message, { cause });
     if (cause instanceof ContractError) throw new CorruptStateError(host, cause.message, { cause });
     throw cause;
   }
 }
 
 function parseState(host: string, { tick, service, scientific, guests }: RawHost): HostState {
+  // First, because it says which version wrote all of this.
+  const stored = tick["plan"] === undefined ? undefined : parseContract(planSchema, tick["plan"], "plan");
   const parsed: HostState["guests"] = {};
   for (const [list, uuids] of [
     ["service", service],
@@ -79,7 +84,7 @@ function parseState(host: string, { tick, service, scientific, guests }: RawHost
       parsed[uuid] = guest;
     }
   }
-  const plan = parsePlan(tick, parsed);
+  const plan = stored && lastPublished(stored, tick, parsed);
   return checkContract(
     hostStateSchema,
     {
@@ -95,10 +100,7 @@ function parseState(host: string, { tick, service, scientific, guests }: RawHost
 }
 
 /** The plan as it was last published: what changes at every tick stands in other fields than the plan's own. */
-function parsePlan(tick: RawHost["tick"], guests: HostState["guests"]): Plan | undefined {
-  const text = tick["plan"];
-  if (text === undefined) return undefined;
-  const plan = parseContract(planSchema, text, "plan");
+function lastPublished(plan: Plan, tick: RawHost["tick"], guests: HostState["guests"]): Plan {
   const sequence = Number(tick["sequence"]);
   const expiresAtUs = Number(tick["expiresAtUs"]);
   // NaN: written by a version that always wrote all of it.
