@@ -70,6 +70,19 @@ describe("Guard", () => {
     expect(looks).toBe(expected);
   });
 
+  it("does not go on where it was told to stop in the middle of a look", () => {
+    const places = { stateDir: path.join(dir, "state"), runDir: path.join(dir, "run"), libvirtRunDir: dir };
+    const guard = new Guard({ ...places, silenceMsMax: 1000 }, () => undefined);
+    let looks = 0;
+    guard.watch(() => {
+      looks++;
+      guard.stop();
+      return undefined;
+    });
+    jest.advanceTimersByTime(1000);
+    expect(looks).toBe(1);
+  });
+
   it("goes on where a heartbeat cannot be read", () => {
     const events: (string | undefined)[] = [];
     const runDir = path.join(dir, "run");
