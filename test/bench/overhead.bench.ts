@@ -27,14 +27,21 @@ function numberAfter(option: string): number | undefined {
 /** A slow-down of more than this would be seen, in percent. */
 const SEEN_PERCENT = 1;
 
+/** Where the other guests leave the solver less, in cores, what it loses says nothing: they load the host, not it. */
+const SOLVER_CORES_MIN = 0.5;
+
 /** Nothing that can be measured: were there a slow-down of {@link SEEN_PERCENT}, the interval would not end below it. */
 function aims(figure: Lookup): Aim[] {
   return sizes.flatMap((size) => {
     const arm = `${size} guests`;
     const cpu = figure(arm, "manager_cpu_percent_of_core").median;
+    const losses =
+      figure(arm, "solver_off_cores").median < SOLVER_CORES_MIN
+        ? []
+        : ["slow_down_percent", "solver_cpu_lost_percent"];
     return [
       ...(size === AIMED_AT ? [below(`${arm}: CPU of the manager, % of one core`, 1, cpu)] : []),
-      ...["slow_down_percent", "solver_cpu_lost_percent"].map((name) =>
+      ...losses.map((name) =>
         below(`${arm}: ${name}, upper end of its 95% interval`, SEEN_PERCENT, figure(arm, name).medianHigh),
       ),
     ];

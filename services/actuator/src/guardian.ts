@@ -10,7 +10,8 @@ import { actuatorSchema } from "./config.ts";
 import { Guardian } from "./guardian/guardian.ts";
 import { readOnlyReason } from "./permission.ts";
 
-const WATCH_INTERVAL_MS = 250;
+/** Between two looks at what an actuator leaves as the guardian ends. */
+const END_INTERVAL_MS = 250;
 
 await runService("guardian", async ({ log, signal, onReload }) => {
   const config = loadConfig(actuatorSchema, { env: process.env });
@@ -27,10 +28,10 @@ await runService("guardian", async ({ log, signal, onReload }) => {
   const guardian = new Guardian({ stateDir, runDir, guests, silenceMsMax: guardSilenceMs, log });
   log.info({ event: "guarding", runDir }, "stands guard over this host's actuator");
   while (!signal.aborted) {
-    await guardian.look();
-    await sleep(WATCH_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+    const waitMs = await guardian.look();
+    await sleep(waitMs, undefined, { signal }).catch(() => undefined);
   }
-  while (!(await guardian.end())) await sleep(WATCH_INTERVAL_MS);
+  while (!(await guardian.end())) await sleep(END_INTERVAL_MS);
 });
 
 function reloadLogLevel(log: Logger): void {

@@ -108,3 +108,17 @@ it("does not rest on when a plan comes that holds for less", async () => {
   expect(host.turns).toEqual([0, 150, 200]);
   await host.end();
 });
+
+it("makes its turn with a plan, where the last one was a while ago", async () => {
+  const host = new Host();
+  host.turnMs = 2000;
+  await host.pass(1500);
+  host.plan();
+  await host.pass(300);
+  host.plan();
+  await host.pass(599);
+  expect(host.turns).toEqual([0, 1500]);
+  await host.pass(2001);
+  expect(host.turns).toEqual([0, 1500, 2400, 4400]);
+  await host.end();
+});

@@ -1,6 +1,6 @@
 /**
  * Runs until it is told to stop: plans as they come, and turns four times a second. Where changes are heard of, turns are made when they
- * come, and once a second while the plan holds for long.
+ * come, with a plan, and every two seconds while it holds for long.
  */
 import type { SystemdNotify } from "@kvm-governor/linux";
 import type { Bus, Logger, Readiness } from "@kvm-governor/service-kit";
@@ -25,6 +25,11 @@ export interface LoopOptions {
 const SETTLE_MS = 20;
 /** However often something changes, in milliseconds. */
 const BETWEEN_TURNS_MS = 100;
+/**
+ * A plan wakes the process anyway: the next turn is made with it, so long after the last one at the earliest, in milliseconds. An idle process that
+ * wakes once more costs as much as what it wakes for.
+ */
+const WITH_PLAN_MS = 900;
 
 /** The watch is not waited for at the end: giving everything back must not depend on a server that may hang. */
 export async function runLoop(options: LoopOptions): Promise<void> {
@@ -55,7 +60,10 @@ function watchPlans(
     ({ data }) => {
       readiness.set("plans", true, "watched");
       // The plan that it followed when the pause began may have held for longer.
-      void attempt({ log }, () => actuator.receive(data)).then(() => pause.cut(actuator.turnMs));
+      void attempt({ log }, () => actuator.receive(data)).then(() => {
+        pause.cut(actuator.turnMs);
+        pause.cut(0, WITH_PLAN_MS);
+      });
     },
     (error) => readiness.set("plans", false, error.message),
   );

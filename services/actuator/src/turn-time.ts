@@ -4,7 +4,7 @@
 export const TURN_MS = 250;
 
 /** The same while the plan holds for long: nobody would take anything from an actuator that is silent meanwhile. */
-export const RESTING_TURN_MS = 1000;
+export const RESTING_TURN_MS = 2000;
 
 /** So long before the plan is void turns come as often as ever: who stands guard may begin to count then. */
 const AWAKE_MS = 2000;

@@ -16,6 +16,8 @@ import type { SamplePublisher } from "./sample-publisher.ts";
  * sample is on its way by then.
  */
 const SPLIT_MS_MAX = 0.25;
+/** A look for guests between two ticks may fall on the very moment of a tick, just before it: it is not made twice. */
+const SAME_MOMENT_MS = 20;
 
 export interface CollectorOptions {
   measuring: Measuring;
@@ -56,7 +58,7 @@ export class Collector {
     return this.#sample;
   }
 
-  /** Between two ticks: looks for guests unless a tick has done so within the last `ms`. */
+  /** Looks for guests unless that was done within the last `ms`. */
   discoverUnless(ms: number): void {
     if (this.#options.nowMs() - this.#discoveredAtMs >= ms) this.#discover();
   }
@@ -112,7 +114,7 @@ export class Collector {
 
   #read(): ReturnType<Measuring["sampler"]["tick"]> {
     const { measuring, declarations } = this.#options;
-    this.#discover();
+    this.discoverUnless(SAME_MOMENT_MS);
     return measuring.sampler.tick(measuring.watcher.inventory, (guest) => declarations.of(guest));
   }
 

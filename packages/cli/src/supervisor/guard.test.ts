@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { bootTimeUs, writeHeartbeat } from "@kvm-governor/linux";
+import type { Child } from "./child.ts";
 import { Guard } from "./guard.ts";
 
 describe("Guard", () => {
@@ -39,6 +41,46 @@ describe("Guard", () => {
     expect([looks, events]).toEqual([6, ["guard-mark-failed", "guard-mark-works-again"]]);
     guard.stop();
     expect(existsSync(path.join(run, "kvmgov/guard.alive"))).toBe(false);
+  });
+
+  it.each([
+    ["rests while the plan of its actuator holds for long", 60_000, 5],
+    ["looks four times a second where it is void soon", 2000, 20],
+  ])("%s", (_what, holdsMs, expected) => {
+    const runDir = path.join(dir, "run");
+    const places = { stateDir: path.join(dir, "state"), runDir, libvirtRunDir: dir };
+    const nowUs = bootTimeUs();
+    mkdirSync(runDir);
+    writeHeartbeat(runDir, {
+      pid: 1,
+      bootTimeUs: nowUs,
+      holding: true,
+      expiresAtUs: nowUs + holdsMs * 1000,
+    });
+    const guard = new Guard({ ...places, silenceMsMax: 1000 }, () => undefined);
+    let looks = 0;
+    guard.watch(() => {
+      looks++;
+      return { running: true, pid: 1, kill: () => undefined } as unknown as Child;
+    });
+    jest.advanceTimersByTime(5000);
+    expect(looks).toBe(expected);
+    guard.stop();
+    jest.advanceTimersByTime(5000);
+    expect(looks).toBe(expected);
+  });
+
+  it("does not go on where it was told to stop in the middle of a look", () => {
+    const places = { stateDir: path.join(dir, "state"), runDir: path.join(dir, "run"), libvirtRunDir: dir };
+    const guard = new Guard({ ...places, silenceMsMax: 1000 }, () => undefined);
+    let looks = 0;
+    guard.watch(() => {
+      looks++;
+      guard.stop();
+      return undefined;
+    });
+    jest.advanceTimersByTime(1000);
+    expect(looks).toBe(1);
   });
 
   it("goes on where a heartbeat cannot be read", () => {

@@ -5,17 +5,17 @@
 import {
   bootTimeUs,
   isAbandoned,
+  msToNextLook,
   readHeartbeat,
   removeGuardMark,
   removeHeartbeat,
   writeGuardMark,
 } from "@kvm-governor/linux";
+import type { Heartbeat } from "@kvm-governor/linux";
 import { isRestored, restoreHost } from "../restore-host.ts";
 import type { RestorePlaces } from "../restore-host.ts";
 import type { Child } from "./child.ts";
 import type { LogEvent } from "./narrator.ts";
-
-const WATCH_INTERVAL_MS = 250;
 
 export interface GuardOptions extends RestorePlaces {
   /** Silence after which an actuator that follows no plan counts as frozen, in milliseconds. */
@@ -26,6 +26,8 @@ export class Guard {
   readonly #options: GuardOptions;
   readonly #tell: (event: LogEvent) => void;
   #timer: NodeJS.Timeout | undefined;
+  /** Of an actuator that runs, as last read. */
+  #heartbeat: Heartbeat | undefined;
   /** Only one restore at a time: a second one would find the lock taken. */
   #restoring: Promise<boolean> | undefined;
   /** What fails, and why, as last said. */
@@ -38,17 +40,21 @@ export class Guard {
 
   /** Ends a frozen actuator; what follows its end (restore, restart) is the same as after a crash. */
   watch(actuator: () => Child | undefined): void {
-    const { runDir } = this.#options;
-    this.#timer = setInterval(() => {
+    const { runDir, silenceMsMax } = this.#options;
+    const waitMs = msToNextLook(this.#heartbeat, bootTimeUs(), silenceMsMax);
+    this.#timer = setTimeout(() => {
       // Says that somebody would restore: an actuator that is told to leave guests held at its end asks for it.
       this.#tryTo("mark", () => writeGuardMark(runDir, bootTimeUs()));
+      this.#heartbeat = undefined;
       this.#tryTo("look", () => this.#lookAt(actuator()));
-    }, WATCH_INTERVAL_MS);
+      if (this.#timer !== undefined) this.watch(actuator);
+    }, waitMs);
     this.#timer.unref();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.#tryTo("end", () => removeGuardMark(this.#options.runDir));
   }
 
@@ -81,7 +87,7 @@ export class Guard {
 
   /** A new actuator has not said anything yet: only its own heartbeat counts. */
   #isFrozen(child: Child): boolean {
-    const heartbeat = readHeartbeat(this.#options.runDir);
+    const heartbeat = (this.#heartbeat = readHeartbeat(this.#options.runDir));
     if (heartbeat === undefined || heartbeat.pid !== child.pid) return false;
     return isAbandoned(heartbeat, bootTimeUs(), this.#options.silenceMsMax);
   }

@@ -3,7 +3,7 @@ import type { GuestCgroups } from "../cgroup/locate.ts";
 import type { Guest } from "../guests/guest.ts";
 import type { CounterContext } from "./context.ts";
 import type { SwitchSource } from "./thread-switches.ts";
-import { Stillness } from "./stillness.ts";
+import { OthersStillness, Stillness } from "./stillness.ts";
 import { ThreadSet } from "./thread-set.ts";
 import { VcpuCounters } from "./vcpu-counters.ts";
 
@@ -29,6 +29,7 @@ export class GuestCounters {
   #present: readonly VcpuCounters[] = [];
   #follows: Guest | undefined;
   readonly #stillness: Stillness;
+  readonly #others: OthersStillness;
   #locateIn = 0;
   #locateWait = 1;
 
@@ -38,6 +39,7 @@ export class GuestCounters {
     this.#locate = locate;
     this.emulator = new ThreadSet(context);
     this.#stillness = new Stillness(context);
+    this.#others = new OthersStillness(context);
   }
 
   /** vCPUs that are there now, in the guest's order. */
@@ -78,6 +80,7 @@ export class GuestCounters {
     this.guest = guest;
     this.#follows = undefined;
     this.#stillness.forget();
+    this.#others.forget();
     this.#present = guest.vcpus.map(({ index, tid }) => this.#vcpu(guest.pid, index, tid));
     const there = new Set(this.#present);
     for (const vcpu of this.#vcpus.values()) if (!there.has(vcpu)) vcpu.close();
@@ -93,11 +96,11 @@ export class GuestCounters {
       for (const vcpu of this.#present) vcpu.keepTimes(nowNs, isCrowded);
       return;
     }
-    const before = this.#ranNs;
+    const before = this.#vcpusRanNs;
     for (const vcpu of this.#present) vcpu.readTimes(nowNs, isCrowded);
-    this.emulator.read();
-    for (const ioThread of this.#ioThreads.values()) ioThread.read();
-    this.#stillness.note(this.#ranNs !== before);
+    const vcpusRanNs = this.#vcpusRanNs;
+    const haveOthersRun = !this.#others.areStill(this.guest.pid, vcpusRanNs) && this.#readOthers();
+    this.#stillness.note(vcpusRanNs !== before || haveOthersRun);
   }
 
   readSwitches(): void {
@@ -129,10 +132,24 @@ export class GuestCounters {
     for (const ioThread of this.#ioThreads.values()) ioThread.close();
   }
 
-  /** Of all threads together. */
-  get #ranNs(): number {
-    let sum = this.emulator.runNs.value;
+  /** @returns whether any of them ran */
+  #readOthers(): boolean {
+    const before = this.#othersRanNs;
+    this.emulator.read();
+    for (const ioThread of this.#ioThreads.values()) ioThread.read();
+    const haveRun = this.#othersRanNs !== before;
+    this.#others.note(haveRun);
+    return haveRun;
+  }
+
+  get #vcpusRanNs(): number {
+    let sum = 0;
     for (const vcpu of this.#present) sum += vcpu.runNs.value;
+    return sum;
+  }
+
+  get #othersRanNs(): number {
+    let sum = this.emulator.runNs.value;
     for (const ioThread of this.#ioThreads.values()) sum += ioThread.runNs.value;
     return sum;
   }

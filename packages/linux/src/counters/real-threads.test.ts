@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { readdirSync, readFileSync } from "node:fs";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import type { Sample } from "@kvm-governor/policy";
 import { HostReader } from "../host/reader.ts";
 import { bootTimeUs } from "../native/libc.ts";
@@ -14,6 +14,7 @@ import { HostCounters } from "./host-counters.ts";
 import { openCounterContext } from "./perf-source.ts";
 import { Sampler } from "./sampler.ts";
 import { Sources } from "./sources.ts";
+import { ThreadSet } from "./thread-set.ts";
 import { fakeGuest } from "./testing/fake-host.ts";
 
 const SPIN = "for (;;);";
@@ -85,6 +86,24 @@ describe("sampling of real threads", () => {
     expect((spinning?.run ?? 0) + (spinning?.delay ?? 0)).toBeLessThan(1.5);
     expect(idle?.run).toBeLessThan(0.1);
     counters.close();
+  });
+
+  it("spares the reads of threads that stand still beside a vCPU that runs", async () => {
+    const pid = await startThread(BLINK);
+    const context = openCounterContext({ procRoot: "/proc" });
+    const { sampler, guests } = realSampler(context);
+    const others = readdirSync(`/proc/${pid}/task`)
+      .map(Number)
+      .filter((tid) => tid !== pid);
+    const guest = fakeGuest({ pid, vcpus: [{ index: 0, tid: pid }], emulatorTids: others });
+    let reads = 0;
+    const read = jest.spyOn(ThreadSet.prototype, "read").mockImplementation(() => void reads++);
+    // 24 ticks. Node's helpers may run a little at first.
+    for (let at = 0; at < 12; at++) await sampleOver(50, sampler, [guest]);
+    read.mockRestore();
+    expect(guests.last.readable[0]?.vcpus[0]?.runNs.value).toBeGreaterThan(0);
+    expect(reads).toBeLessThan(12);
+    guests.close();
   });
 
   it("drops a guest whose process is killed between two ticks, and closes what it kept open for it", async () => {

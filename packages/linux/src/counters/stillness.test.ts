@@ -28,10 +28,9 @@ describe("a guest whose process got no CPU", () => {
     expect([tick(), tick()]).toEqual([200, 200]);
     clock.cpuNs = 501;
     expect(tick()).toBe(201);
-    const { calls } = clock;
     host.setThread(10, 11, { runNs: 900 });
     // It was busy: it is read without being asked about.
-    expect([tick(), clock.calls]).toEqual([900, calls]);
+    expect(tick()).toBe(900);
   });
 
   it("is read where its process is gone: its end must be seen", () => {
@@ -53,5 +52,48 @@ describe("a guest whose process got no CPU", () => {
     host.setThread(10, 12, { runNs: 70 });
     const [counters] = guests.read({ guests: [fakeGuest({ pid: 10 }, 2)], unreadable: [] }).readable;
     expect(counters?.vcpus.map(({ runNs }) => runNs.value)).toEqual([200, 70]);
+  });
+});
+
+/** Guest 10 with a vCPU (11) that runs 5 ns a tick, and a main thread (10). */
+function guestWithOthers(host: FakeHost) {
+  const ran = { vcpu: 200, main: 300, goneBefore: 40 };
+  const processCpuNs = (): number => ran.vcpu + ran.main + ran.goneBefore;
+  const { guests } = host.sampler({ ...host.context(), processCpuNs });
+  const guest = fakeGuest({ pid: 10 });
+  host.setThread(10, 10, { runNs: ran.main });
+  /** What the main thread is known to have run. */
+  const tick = (of = guest): number | undefined => {
+    host.nowMs += 1000;
+    host.setThread(10, 11, { runNs: (ran.vcpu += 5) });
+    const [counters] = guests.read({ guests: [of], unreadable: [] }).readable;
+    counters?.mark();
+    return counters?.emulator.runNs.value;
+  };
+  return { ran, tick };
+}
+
+describe("threads beside vCPUs that run", () => {
+  it("are not read while the process's clock moves by what the vCPUs ran, and are as soon as it moves by more", () => {
+    using host = new FakeHost();
+    const { ran, tick } = guestWithOthers(host);
+    expect([tick(), tick(), tick()]).toEqual([300, 300, 300]);
+    // The kernel's file says more, its clock does not: so it was not read.
+    host.setThread(10, 10, { runNs: 301 });
+    expect([tick(), tick()]).toEqual([300, 300]);
+    ran.main = 302;
+    host.setThread(10, 10, { runNs: ran.main });
+    expect(tick()).toBe(302);
+    // They ran: they are read without being asked about.
+    host.setThread(10, 10, { runNs: 303 });
+    expect(tick()).toBe(303);
+  });
+
+  it("are read where other threads are counted from now on", () => {
+    using host = new FakeHost();
+    const { tick } = guestWithOthers(host);
+    for (let at = 0; at < 4; at++) tick();
+    host.setThread(10, 12, { runNs: 70 });
+    expect(tick(fakeGuest({ pid: 10, emulatorTids: [10, 12] }))).toBe(370);
   });
 });

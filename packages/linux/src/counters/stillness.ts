@@ -37,3 +37,42 @@ export class Stillness {
     this.note(true);
   }
 }
+
+/**
+ * The same of the threads of a guest that are no vCPUs, while its vCPUs run: the process's clock moved by exactly what these did. The kernel
+ * adds the clock up from the very numbers that it shows of each thread (thread_group_cputime), so that one call stands for a read of each.
+ */
+export class OthersStillness {
+  readonly #processCpuNs: CounterContext["processCpuNs"];
+  /** What all other threads ran since the process began; undefined: there is nothing to compare with. */
+  #ranNs: number | undefined;
+  #wereBusy = true;
+
+  constructor({ processCpuNs }: Pick<CounterContext, "processCpuNs">) {
+    this.#processCpuNs = processCpuNs;
+  }
+
+  /**
+   * After the vCPUs were read, before the others are; where the answer is true they need not be. Asked of the kernel only where they did nothing
+   * when they were read last.
+   * @param vcpusRanNs of all vCPUs together, since any moment that stays the same until `forget`
+   */
+  areStill(pid: number, vcpusRanNs: number): boolean {
+    if (this.#processCpuNs === undefined || this.#wereBusy) return false;
+    const before = this.#ranNs;
+    const now = this.#processCpuNs(pid);
+    this.#ranNs = now === undefined ? undefined : now - vcpusRanNs;
+    return before !== undefined && this.#ranNs === before;
+  }
+
+  /** After the other threads were read. */
+  note(haveRun: boolean): void {
+    this.#wereBusy = haveRun;
+    if (haveRun) this.#ranNs = undefined;
+  }
+
+  /** Other threads are counted from now on. */
+  forget(): void {
+    this.note(true);
+  }
+}

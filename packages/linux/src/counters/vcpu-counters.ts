@@ -6,10 +6,20 @@ import { KernelFile, KernelFileError } from "./kernel-file.ts";
 import { ThreadSwitches, type SwitchSource } from "./thread-switches.ts";
 import type { SwitchCounts } from "./thread-status.ts";
 import { ThreadTimes } from "./thread-times.ts";
+import { ThrottlingTurns } from "./throttling-turns.ts";
 import { Total } from "./total.ts";
 import { UnbookedWait } from "./unbooked-wait.ts";
 
 const throttling: Throttling = { periods: 0, throttledPeriods: 0, throttledNs: 0 };
+
+/** The control group that holds a vCPU alone. */
+interface Group {
+  dir: string;
+  version: 1 | 2;
+  file: KernelFile;
+  turns: ThrottlingTurns;
+  isNew: boolean;
+}
 
 export class VcpuCounters {
   readonly index: number;
@@ -31,7 +41,7 @@ export class VcpuCounters {
   #times: ThreadTimes | undefined;
   #wait: UnbookedWait | undefined;
   #switches: ThreadSwitches | undefined;
-  #group: { dir: string; version: 1 | 2; file: KernelFile; isNew: boolean } | undefined;
+  #group: Group | undefined;
 
   constructor(index: number, context: CounterContext) {
     this.index = index;
@@ -91,6 +101,7 @@ export class VcpuCounters {
       dir,
       version,
       file: new KernelFile(`${dir}/cpu.stat`, this.#context.budget),
+      turns: new ThrottlingTurns(this.tid ?? 0),
       isNew: true,
     };
   }
@@ -140,18 +151,22 @@ export class VcpuCounters {
   }
 
   /**
+   * Reads the throttling of the group where there may be any: see {@link ThrottlingTurns}.
    * @returns false where the group is no longer there: it has to be located again
    * @throws {KernelFileError} a cpu.stat without throttling
    */
   readThrottling(): boolean {
     const group = this.#group;
     if (group === undefined || !(this.#hasRun || group.isNew)) return true;
+    if (!group.turns.isDue(this.delayNs.since)) return true;
     const length = this.#readGroup(group.file);
     if (length === undefined) return false;
     if (!readCpuStat(this.#context.scratch, length, group.version, throttling)) {
       throw new KernelFileError(group.file.path, "no nr_periods, nr_throttled and throttled time");
     }
+    const periodsBefore = this.periods.value;
     this.periods.feed(throttling.periods);
+    group.turns.note(this.periods.value !== periodsBefore);
     this.throttledPeriods.feed(throttling.throttledPeriods);
     this.throttledNs.feed(throttling.throttledNs);
     // What was throttled before the group was found was not throttled in this period.

@@ -9,7 +9,7 @@ export const GUARD_SILENCE_MS_MAX = 5000;
 
 const guardFile = (runDir: string): string => join(runDir, "guard.alive");
 
-/** To be called at least once a second. */
+/** To be called about once a second. */
 export function writeGuardMark(runDir: string, bootTimeUs: number): void {
   replaceFile(runDir, guardFile(runDir), `${bootTimeUs}\n`);
 }

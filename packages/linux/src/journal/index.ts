@@ -1,5 +1,5 @@
 /** The first values found, and the way back to them. */
-export { isAbandoned } from "./abandoned.ts";
+export { isAbandoned, msToNextLook } from "./abandoned.ts";
 export { captureBaseline, type NewBaseline } from "./capture.ts";
 export type { JournalEntry } from "./entries.ts";
 export { inheritedBaselines } from "./inherited.ts";

@@ -43,9 +43,16 @@ const beat = (holding: boolean): void =>
 test("says that it stands guard, and waits for the plan's end", async () => {
   beat(true);
   nowUs += 9 * SECOND_US;
-  await guardian().look();
+  expect(await guardian().look()).toBe(250);
   expect(hasGuard(runDir, nowUs)).toBe(true);
   expect(taken).not.toHaveBeenCalled();
+});
+
+test("rests while the plan holds for long, and without a heartbeat looks as often as it may", async () => {
+  const one = guardian();
+  expect(await one.look()).toBe(250);
+  beat(true);
+  expect(await one.look()).toBe(1000);
 });
 
 test("takes over once when what is held is void", async () => {

@@ -2,6 +2,7 @@
 import {
   bootTimeUs,
   isAbandoned,
+  msToNextLook,
   readHeartbeat,
   readLockHolder,
   removeGuardMark,
@@ -37,6 +38,8 @@ export class Guardian {
   readonly #options: GuardianOptions;
   readonly #nowUs: () => number;
   #retryAtUs = 0;
+  /** As last read. */
+  #heartbeat: Heartbeat | undefined;
   #endingSinceUs: number | undefined;
   /** An actuator that holds the lock and has not beaten yet, and since when it has been seen. */
   #newcomer: { pid: number; sinceUs: number } | undefined;
@@ -46,14 +49,23 @@ export class Guardian {
     this.#nowUs = options.nowUs ?? bootTimeUs;
   }
 
-  /** To be called a few times a second. Never throws: what a take-over fails at is said, and tried again. */
-  async look(): Promise<void> {
+  /**
+   * Never throws: what a take-over fails at is said, and tried again.
+   * @returns time until it is to be called again, in milliseconds
+   */
+  async look(): Promise<number> {
+    this.#heartbeat = undefined;
+    await this.#look();
+    return msToNextLook(this.#heartbeat, this.#nowUs(), this.#options.silenceMsMax);
+  }
+
+  async #look(): Promise<void> {
     const { runDir, silenceMsMax } = this.#options;
     const nowUs = this.#nowUs();
     try {
       // Says that somebody would restore: an actuator that is told to leave guests held at its end asks for it.
       writeGuardMark(runDir, nowUs);
-      const heartbeat = readHeartbeat(runDir);
+      const heartbeat = (this.#heartbeat = readHeartbeat(runDir));
       if (heartbeat?.holding !== true || nowUs < this.#retryAtUs) return;
       if (!isAbandoned(heartbeat, nowUs, silenceMsMax) || this.#isBeginning(heartbeat, nowUs)) return;
       await this.#takeOver(heartbeat, nowUs);
