@@ -15,14 +15,17 @@ import type {
 } from "@kvm-governor/policy";
 import { TRACING_OFF } from "@kvm-governor/service-kit";
 import type { Logger, Tracing } from "@kvm-governor/service-kit";
+import { Bases } from "./memory/bases.ts";
+import type { Base } from "./memory/bases.ts";
 import { DuplicateHostError, stateBefore } from "./identity.ts";
 import type { ClassifierMetrics } from "./metrics.ts";
 import type { Arrivals, Migrations } from "./migrations.ts";
 import { CONFLICTS_MAX, PublishedPlans } from "./published-plans.ts";
-import type { FoundPlan, PlanPlace, PlanStore, PublishOptions } from "./published-plans.ts";
+import type { FoundPlan, PlanStore, PublishOptions } from "./published-plans.ts";
 import { aboveGeneration, newestState, stateFromPlan } from "./recover.ts";
 import type { HistoryPoint } from "./recover.ts";
-import { SharedReasons } from "./shared-reasons.ts";
+import { shareTexts } from "./same-texts.ts";
+import { SharedParts } from "./shared-parts.ts";
 import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import type { CommitResult, Store, StoredHost } from "./store/store.ts";
 
@@ -52,25 +55,15 @@ interface Tick {
   heardAtMs: number | undefined;
 }
 
-/** What the next decision on a host starts from. */
-interface Base {
-  stored: StoredHost;
-  previous: HostState | undefined;
-  /** When the bus took the sample of `previous`, by its clock; undefined: not known. */
-  heardAtMs: number | undefined;
-  /** The plan that is published. */
-  place: PlanPlace;
-}
-
 /** By OpenTelemetry's conventions for databases. */
 const STORE_CALL = { "db.system.name": "redis" };
 
 export class Ticker {
   readonly #options: TickerOptions;
   readonly #plans: PublishedPlans;
-  readonly #bases = new Map<string, Base>();
+  readonly #bases = new Bases();
   readonly #applied = new Map<string, HistoryPoint>();
-  readonly #reasons = new SharedReasons();
+  readonly #parts = new SharedParts();
 
   constructor(options: TickerOptions) {
     this.#options = options;
@@ -104,7 +97,7 @@ export class Ticker {
 
   /** Hosts that another classifier works off from now on: what is remembered of them grows old. */
   forget(isGone: (host: string) => boolean): void {
-    for (const host of this.#bases.keys()) if (isGone(host)) this.#bases.delete(host);
+    for (const host of this.#bases.hosts()) if (isGone(host)) this.#bases.delete(host);
     for (const host of this.#applied.keys()) if (isGone(host)) this.#applied.delete(host);
   }
 
@@ -116,6 +109,7 @@ export class Ticker {
       const base = this.#bases.get(host) ?? (await this.#load(host));
       const before = stateBefore(base, sample, heardAtMs);
       if (before === "late") return "repeated";
+      shareTexts(sample, before);
       const arrivals = isRepeated(before, sample) ? undefined : await this.#arrivals(tick, base);
       const decision = this.#decide(sample, before, arrivals);
       if (decision.kind === "repeated") {
@@ -162,7 +156,7 @@ export class Ticker {
       const previous = aboveGeneration(withoutArrived(before, arrivals), this.#applied.get(sample.host));
       const decision = decide(previous, sample, settings(), topologyOf(sample), arrivals);
       const isDecided = decision.kind === "decided";
-      if (isDecided) this.#reasons.share(decision.plan, previous?.plan);
+      if (isDecided) this.#parts.share(decision.plan, previous?.plan);
       span.set({
         "kvmgov.generation": decision.plan?.generation,
         "kvmgov.plan.changed": isDecided && decision.report.changed,
@@ -215,6 +209,7 @@ export class Ticker {
       );
     }
     const previous = newestState(stored.state, plan);
+    if (previous?.plan !== undefined) this.#parts.share(previous.plan, undefined);
     const base: Base = {
       stored,
       previous,
@@ -229,7 +224,7 @@ export class Ticker {
   /** @returns a plan that the base does not know of: the decision has to follow that one */
   async #publish(base: Base, plan: Plan, options: PublishOptions = {}): Promise<FoundPlan | undefined> {
     const result = await this.#plans.publish(base.place, plan, options);
-    if (result.kind === "published") base.place = result.place;
+    if (result.kind === "published") this.#bases.published(plan.host, result.place);
     // Somebody else went on.
     if (result.kind === "newer-found") this.#bases.delete(plan.host);
     return result.kind === "unknown-found" ? result.found : undefined;

@@ -1,6 +1,8 @@
 /** What this classifier knows of each host, in memory: for the pages. The lists themselves are in the store. */
 import type { HostFacts, TickFacts, Trouble } from "@kvm-governor/console";
-import type { Applied, GuestReport, GuestSample, Host, Plan, Report, Sample } from "@kvm-governor/policy";
+import type { Applied, GuestReport, Host, Plan, Report, Sample } from "@kvm-governor/policy";
+import { isSameList, KeptSamples } from "./memory/kept-samples.ts";
+import { KeptReports } from "./memory/kept-reports.ts";
 
 /** What is shown of a sample: everything but its guests, whose use is in the report. */
 export interface SampleSummary {
@@ -16,7 +18,10 @@ export interface SampleSummary {
   unreadable: Sample["unreadable"];
 }
 
-/** The last decision on a host. */
+/**
+ * The last decision on a host. What it says of guests is made when it is asked for, from figures that the next decision writes over:
+ * to be read at once, not kept.
+ */
 export interface Tick extends TickFacts {
   sample: SampleSummary;
   /** Of services that declared a delay, by UUID. */
@@ -45,6 +50,8 @@ const CURRENT_FOR_MS = 300_000;
 export class Views {
   readonly #now: () => number;
   readonly #hosts = new Map<string, HostView>();
+  /** What is made into the `guests` and `report` of each host's tick. */
+  readonly #figures = new Map<string, TickFigures>();
 
   /** @param now wall clock in milliseconds */
   constructor(now: () => number) {
@@ -73,11 +80,19 @@ export class Views {
   decided(sample: Sample, plan: Plan, report: Report): void {
     const view = this.#of(sample.host);
     const decidedAtMs = this.#now();
-    const guests = new Map(sample.guests.map((guest) => [guest.uuid, guest]));
-    const shortSince = shortGuests(report, plan, guests, view.tick?.shortSince, decidedAtMs);
+    const figures = this.#figuresOf(sample.host);
+    figures.samples.take(sample.guests);
+    figures.reports.take(report.guests);
+    const before = view.tick;
     view.knownSinceMs ??= decidedAtMs;
-    const delays = delayCounts(report, view.tick?.delays);
-    view.tick = { sample: summaryOf(sample), report, plan, decidedAtMs, guests, shortSince, delays };
+    view.tick = tickOf(figures, {
+      sample: summaryOf(sample, before?.sample),
+      report,
+      plan,
+      decidedAtMs,
+      shortSince: shortGuests(sample, report, plan, before?.shortSince, decidedAtMs),
+      delays: delayCounts(report, before?.delays),
+    });
   }
 
   applied(applied: Applied): void {
@@ -104,6 +119,7 @@ export class Views {
   forget(isGone: (host: string) => boolean): void {
     for (const [host, view] of this.#hosts) {
       if (!isGone(host)) continue;
+      this.#figures.delete(host);
       if (view.announced === undefined) this.#hosts.delete(host);
       else this.#hosts.set(host, { announced: view.announced });
     }
@@ -119,34 +135,75 @@ export class Views {
     return view;
   }
 
+  #figuresOf(host: string): TickFigures {
+    let figures = this.#figures.get(host);
+    if (figures === undefined)
+      this.#figures.set(host, (figures = { samples: new KeptSamples(), reports: new KeptReports() }));
+    return figures;
+  }
+
   #forget(): void {
     const oldest = this.#now() - FORGET_AFTER_MS;
-    for (const [host, view] of this.#hosts) if (lastHeardMs(view) < oldest) this.#hosts.delete(host);
+    for (const [host, view] of this.#hosts) {
+      if (lastHeardMs(view) >= oldest) continue;
+      this.#hosts.delete(host);
+      this.#figures.delete(host);
+    }
   }
+}
+
+interface TickFigures {
+  samples: KeptSamples;
+  reports: KeptReports;
+}
+
+/** Own properties that are read as any other, also by what copies or prints an object. */
+function tickOf({ samples, reports }: TickFigures, { report, ...rest }: Omit<Tick, "guests">): Tick {
+  const { guests: _, ...head } = report;
+  return {
+    ...rest,
+    get guests() {
+      return samples.guests();
+    },
+    report: {
+      get guests() {
+        return reports.guests();
+      },
+      ...head,
+    },
+  };
 }
 
 /** Part of the wanted time that a guest waits, and of its promise that it gets: as in the alert of the same kind. */
 const SHORT = { waitedMin: 0.1, gotMax: 0.95 };
 
+const NOBODY: ReadonlyMap<string, number> = new Map();
+
 /** Service guests that wait although they use less than they want of their SLA, and since when. */
 function shortGuests(
+  { guests }: Sample,
   report: Report,
   plan: Plan,
-  guests: ReadonlyMap<string, GuestSample>,
   before: ReadonlyMap<string, number> | undefined,
   nowMs: number,
 ): ReadonlyMap<string, number> {
+  const waiting = report.guests.filter(isWaiting);
+  if (waiting.length === 0) return NOBODY;
   const promised = new Map(plan.guests.map(({ uuid, slaCores }) => [uuid, slaCores]));
+  const sizes = new Map(guests.map(({ uuid, vcpus }) => [uuid, vcpus.length]));
   const short = new Map<string, number>();
-  for (const { uuid, class: kind, readable, usage, delay, demand } of report.guests) {
+  for (const { uuid, usage, demand } of waiting) {
     const slaCores = promised.get(uuid);
-    if (kind !== "service" || !readable || slaCores === undefined) continue;
-    const vcpus = guests.get(uuid)?.vcpus.length ?? 0;
-    const isWaiting = delay > SHORT.waitedMin * (usage + delay);
+    if (slaCores === undefined) continue;
+    const vcpus = sizes.get(uuid) ?? 0;
     const isBelow = usage * vcpus < SHORT.gotMax * Math.min(demand * vcpus, slaCores);
-    if (isWaiting && isBelow) short.set(uuid, before?.get(uuid) ?? nowMs);
+    if (isBelow) short.set(uuid, before?.get(uuid) ?? nowMs);
   }
-  return short;
+  return short.size === 0 ? NOBODY : short;
+}
+
+function isWaiting({ class: kind, readable, usage, delay }: GuestReport): boolean {
+  return kind === "service" && readable && delay > SHORT.waitedMin * (usage + delay);
 }
 
 const NO_DELAYS: ReadonlyMap<string, DelayCount> = new Map();
@@ -185,16 +242,19 @@ export function guestReport(tick: Tick | undefined, uuid: string): GuestReport |
   return tick?.report.guests.find((guest) => guest.uuid === uuid);
 }
 
-function summaryOf(sample: Sample): SampleSummary {
+const NONE: Sample["unreadable"] = [];
+
+/** @param before of which lists are taken where they are the same: one for each host of a fleet, and a new one at each tick */
+function summaryOf(sample: Sample, before: SampleSummary | undefined): SampleSummary {
   return {
     bootId: sample.bootId,
     sequence: sample.sequence,
     wallTimeMs: sample.wallTimeMs,
     periodMs: sample.periodMs,
-    cpus: sample.cpus,
+    cpus: before !== undefined && isSameList(before.cpus, sample.cpus) ? before.cpus : sample.cpus,
     hostRunCores: sample.hostRun,
     pressure: sample.pressure,
     guests: sample.guests.length,
-    unreadable: sample.unreadable,
+    unreadable: sample.unreadable.length === 0 ? NONE : sample.unreadable,
   };
 }

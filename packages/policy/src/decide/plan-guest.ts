@@ -54,10 +54,27 @@ export function planGuest(guest: Managed, at: number, host: HostFacts, settings:
     before.slaDelay === slaDelay &&
     isSameHold(before, held)
   ) {
-    return { ...common, ...holdOf(before), reasons: before.reasons };
+    // Mostly not even a count changes. The same object then, which nobody changes: a classifier remembers one for each guest of a
+    // fleet, and a new one a tick would have to be collected again.
+    return isSameGuest(before, common) ? before : { ...common, ...holdOf(before), reasons: before.reasons };
   }
   const why: Reason = news ?? before?.reasons[0] ?? { code: "known", text: "in this list before" };
   return { ...common, ...held, reasons: [why, ...holdReasons(guest, at, host, settings, held)] };
+}
+
+/** Beside how it is held and what it is promised. */
+function isSameGuest(
+  a: GuestPlan,
+  b: Pick<GuestPlan, "name" | "pid" | "startTime" | "class" | "count" | "since">,
+): boolean {
+  return (
+    a.count === b.count &&
+    a.since === b.since &&
+    a.class === b.class &&
+    a.pid === b.pid &&
+    a.startTime === b.startTime &&
+    a.name === b.name
+  );
 }
 
 function holdGuest(guest: Managed, at: number, host: HostFacts, settings: Settings): Hold {
@@ -99,6 +116,7 @@ export function isSamePlan(
   if (before.guests.length !== now.guests.length) return false;
   return now.guests.every((guest) => {
     const other = plansBefore.get(guest.uuid);
+    if (other === guest) return true;
     if (other === undefined || guest.class !== other.class) return false;
     if (guest.pid !== other.pid || guest.startTime !== other.startTime) return false;
     return guest.vcpus === other.vcpus || isSameHold(guest, other);

@@ -95,8 +95,14 @@ export function afterCommit(
     version,
     token: `${version}:${next.sequence}`,
     state: next,
-    uuids: Object.keys(next.guests),
+    uuids: keysOf(next.guests, base.uuids),
   };
+}
+
+/** @param before given back where it is the same list: mostly it is, and there is one for each host of a fleet */
+function keysOf(guests: HostState["guests"], before: readonly string[]): readonly string[] {
+  const keys = Object.keys(guests);
+  return keys.length === before.length && keys.every((key, at) => key === before[at]) ? before : keys;
 }
 
 /** What differs between two states of a host, guest by guest. */
@@ -152,12 +158,13 @@ export function isPlanKept(before: Plan | undefined, next: Plan | undefined): bo
   return next.guests.every((guest, at) => {
     const old = before.guests[at];
     return (
-      old !== undefined &&
-      old.uuid === guest.uuid &&
-      old.reasons === guest.reasons &&
-      old.name === guest.name &&
-      old.slaCores === guest.slaCores &&
-      old.slaDelay === guest.slaDelay
+      old === guest ||
+      (old !== undefined &&
+        old.uuid === guest.uuid &&
+        old.reasons === guest.reasons &&
+        old.name === guest.name &&
+        old.slaCores === guest.slaCores &&
+        old.slaDelay === guest.slaDelay)
     );
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { decide, settingsSchema } from "@kvm-governor/policy";
 import type { Plan } from "@kvm-governor/policy";
-import { SharedReasons } from "./shared-reasons.ts";
+import { SharedParts } from "./shared-parts.ts";
 import { guestSample, sampleOf } from "./testing/samples.ts";
 
 function planOf(host: string): Plan {
@@ -14,9 +14,9 @@ function planOf(host: string): Plan {
   return structuredClone(decision.plan);
 }
 
-describe("SharedReasons", () => {
+describe("SharedParts", () => {
   it("gives plans of several hosts the same copies, and changes nothing else", () => {
-    const shared = new SharedReasons();
+    const shared = new SharedParts();
     const [one, two] = [planOf("a"), planOf("b")];
     const before = structuredClone([one, two]);
     shared.share(one, undefined);
@@ -28,7 +28,7 @@ describe("SharedReasons", () => {
   });
 
   it("does not mix up codes, and leaves alone what the plan before has already", () => {
-    const shared = new SharedReasons();
+    const shared = new SharedParts();
     const plan = planOf("a");
     const own = plan.guests[0]?.reasons;
     shared.share(plan, plan);
