@@ -5,6 +5,7 @@ import { SimFleet } from "../../packages/cli/src/simulate/fleet.ts";
 import { Latencies } from "../../packages/cli/src/simulate/latencies.ts";
 import { makeHosts } from "../../packages/cli/src/simulate/make-hosts.ts";
 import { syntheticSeries } from "../../packages/cli/src/simulate/demand.ts";
+import { nodeFlags } from "../../packages/cli/src/supervisor/node-flags.ts";
 import { seededRandom } from "../../packages/cli/src/demo/random.ts";
 import type { SimHost } from "../../packages/cli/src/simulate/sim-host.ts";
 import { ControlPlane } from "../support/control-plane.ts";
@@ -18,6 +19,12 @@ const CPUS = 64;
 const SEED = 7;
 /** As deploy/redis/redis.conf; the lab's own server writes every commit to the disk at once. */
 const REDIS_CONFIG = "appendfsync everysec";
+/**
+ * Of each classifier, before a steady load counts, and how fast they come. Code that ran a few hundred times is not compiled yet as it
+ * is for weeks afterwards: four classifiers that share what one has would be compared at a younger age.
+ */
+const WARM_UP_TICKS = 1000;
+const WARM_UP_PERIOD_MS = 250;
 
 export interface LoadOptions {
   classifiers: number;
@@ -57,6 +64,8 @@ export class ClassifierArm implements Arm {
     const env = {
       KVMGOV_CHECK_PERIOD_MS: String(periodMs),
       KVMGOV_PLAN_TTL_MS: String(Math.max(10_000, 3 * periodMs)),
+      // As it is deployed.
+      NODE_OPTIONS: nodeFlags("classifier").join(" "),
       // As much as a fleet of this size is given in operation: docs/operations.md.
       KVMGOV_STREAM_BYTES_MAX: String(512 * 1024 * 1024),
       // What waits while a classifier stands still must not be gone before it is worked off.
@@ -83,8 +92,7 @@ export class ClassifierArm implements Arm {
   async measure(): Promise<Figures> {
     const { periodMs, measuredMs } = this.options;
     if (this.#fleet === undefined) {
-      this.#fleet = new SimFleet({ bus: this.plane.bus, hosts: this.hosts, periodMs });
-      this.#fleet.start();
+      this.#fleet = await this.#startFleet();
       // The first tick of a host is dear: nothing is known of it, and everything is written.
       await sleep(1.2 * periodMs + 1000);
     } else {
@@ -113,6 +121,22 @@ export class ClassifierArm implements Arm {
       errors: counts.errors - from.errors,
       conflicts: await this.#conflicts(),
     };
+  }
+
+  async #startFleet(): Promise<SimFleet> {
+    const { classifiers, periodMs, isAlone } = this.options;
+    const load = { bus: this.plane.bus, hosts: this.hosts, periodMs };
+    const fleet = new SimFleet(load);
+    if (isAlone !== true) load.periodMs = WARM_UP_PERIOD_MS;
+    fleet.start();
+    if (isAlone === true) return fleet;
+    await waitFor("ticks to warm up", 120_000, () =>
+      fleet.counts.plansReceived >= WARM_UP_TICKS * classifiers ? true : undefined,
+    );
+    fleet.pause();
+    load.periodMs = periodMs;
+    fleet.resume();
+    return fleet;
   }
 
   async tearDown(): Promise<void> {

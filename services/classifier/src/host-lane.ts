@@ -32,6 +32,11 @@ export class HostLane {
     this.#options = options;
   }
 
+  /** Samples that are in work or wait. */
+  get size(): number {
+    return this.#waiting.length + (this.#current === undefined ? 0 : 1);
+  }
+
   /** @returns whether it is one more; a copy of one that is here already takes no room */
   offer(queued: QueuedSample): boolean {
     const copy = [this.#current, ...this.#waiting].find(

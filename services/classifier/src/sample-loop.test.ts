@@ -5,7 +5,7 @@ import { createLogger } from "@kvm-governor/service-kit";
 import { Registry } from "prom-client";
 import { createMetrics } from "./metrics.ts";
 import { Refusals } from "./refusal.ts";
-import { IN_HAND_MAX, SampleLoop } from "./sample-loop.ts";
+import { AT_WORK_MAX, IN_HAND_MAX, SampleLoop } from "./sample-loop.ts";
 import { LaterStateError, StoreUnavailableError } from "./store/store.ts";
 import { testMessage } from "./testing/messages.ts";
 import type { TestMessage } from "./testing/messages.ts";
@@ -110,7 +110,7 @@ describe("SampleLoop", () => {
   it("takes no more than there is room for, and takes more when there is room again", async () => {
     const waiting: (() => void)[] = [];
     const { loop } = openLoop(() => new Promise((resolve) => void waiting.push(() => resolve("decided"))));
-    const answers = Array.from({ length: IN_HAND_MAX }, (_, n) => loop.offer(message(1, `h${n}`)));
+    const answers = Array.from({ length: AT_WORK_MAX }, (_, n) => loop.offer(message(1, `h${n}`)));
     expect(answers.slice(0, -1).every((answer) => answer === undefined)).toBe(true);
     let isRoom = false;
     void answers.at(-1)?.then(() => (isRoom = true));
@@ -123,6 +123,30 @@ describe("SampleLoop", () => {
     await again;
     expect(isRoom).toBe(true);
     expect(loop.offer(message(2, "h0"))).toBeUndefined();
+  });
+
+  it("goes on with other hosts while what is away holds up more hosts than are worked off at a time, up to a bound", async () => {
+    let isAway = true;
+    const { loop, stop } = openLoop(async ({ host }) => {
+      if (isAway && host.startsWith("held-up")) throw new StoreUnavailableError("away");
+      return "decided";
+    });
+    const offers = Array.from({ length: IN_HAND_MAX - 1 }, (_, n) => message(1, `held-up-${n}`));
+    for (const offer of offers) await loop.offer(offer);
+    const other = message(1, "other");
+    const answer = loop.offer(other);
+    expect(await ended(other)).toEqual(["ack"]);
+    await answer;
+    let isRoom = false;
+    const last = loop.offer(message(1, "held-up-last"));
+    void last?.then(() => (isRoom = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isRoom).toBe(false);
+    isAway = false;
+    expect(await ended(offers[0] as TestMessage)).toEqual(["ack"]);
+    await last;
+    stop.abort();
+    await loop.stopped();
   });
 
   it("gives back everything at a stop, and takes nothing any more", async () => {

@@ -19,10 +19,16 @@ import type { Ticker } from "./ticker.ts";
 const RETRY_MS_MIN = 100;
 const RETRY_MS_MAX = 1000;
 /**
- * Samples that wait here or are in work; more are not taken from the bus. Enough that the store always has work, and
- * bounded: a sample of 50 guests takes some 100 KB here.
+ * Samples that wait here or are in work; more are not taken from the bus. Bounds what lies in memory while something is away: a
+ * sample of 50 guests takes some 100 KB here.
  */
 export const IN_HAND_MAX = 512;
+/**
+ * Of those, samples that nothing holds up; the next ones wait as bytes. Enough that the store always has work. What belongs to a
+ * tick takes some 250 KB until its plan is published, and with hundreds of them it outlives the young generation: a
+ * tick then costs a third more.
+ */
+export const AT_WORK_MAX = 32;
 
 export interface SampleLoopOptions {
   ticker: Pick<Ticker, "tick">;
@@ -44,6 +50,8 @@ export class SampleLoop {
   readonly #lanes = new Map<string, HostLane>();
   #whenIdle: (() => void) | undefined;
   #inHand = 0;
+  /** Their samples wait for a store, or the part of one, that is away; those of other hosts must not. */
+  readonly #heldUp = new Set<HostLane>();
   readonly #whenRoom: (() => void)[] = [];
 
   constructor(options: SampleLoopOptions) {
@@ -67,7 +75,7 @@ export class SampleLoop {
       if (!(error instanceof MessageRefusedError)) throw error;
       this.#traced(message, (span) => refusals.refuse("sample", message, error, span));
     }
-    if (this.#inHand < IN_HAND_MAX || signal.aborted) return;
+    if (!this.#isFull() || signal.aborted) return;
     return new Promise((resolve) => this.#whenRoom.push(resolve));
   }
 
@@ -85,6 +93,7 @@ export class SampleLoop {
       lane = new HostLane({
         work: async (queued, own) => {
           await this.#work(queued, own);
+          this.#heldUp.delete(own);
           this.#done();
         },
         expired: (queued) => {
@@ -106,7 +115,20 @@ export class SampleLoop {
 
   #done(): void {
     this.#inHand--;
-    if (this.#inHand < IN_HAND_MAX) this.#whenRoom.shift()?.();
+    if (!this.#isFull()) this.#whenRoom.shift()?.();
+  }
+
+  #isFull(): boolean {
+    if (this.#inHand >= IN_HAND_MAX) return true;
+    let heldUp = 0;
+    for (const lane of this.#heldUp) heldUp += lane.size;
+    return this.#inHand - heldUp >= AT_WORK_MAX;
+  }
+
+  #holdUp(lane: HostLane): void {
+    this.#heldUp.add(lane);
+    // Perhaps nothing of what is at work ends before long: then nobody else would make room.
+    if (!this.#isFull()) for (const resolve of this.#whenRoom.splice(0)) resolve();
   }
 
   #traced<T>({ host, traceparent }: BusMessage, work: (span: Span) => T): T {
@@ -140,6 +162,7 @@ export class SampleLoop {
       } catch (error) {
         if (!this.#mayTryAgain(error, { queued, attempt, span })) return;
       }
+      this.#holdUp(lane);
       if (lane.isExpired(queued)) return this.#expired(queued, span);
       if (signal.aborted) {
         span.set({ "kvmgov.outcome": "given-back" });

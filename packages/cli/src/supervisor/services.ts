@@ -3,13 +3,12 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "./child.ts";
+import { nodeFlags } from "./node-flags.ts";
+import type { ServiceName } from "./node-flags.ts";
 import { beforeGuests } from "./priority.ts";
 import type { BusAccess, StoreAccess } from "./servers.ts";
 
-export type ServiceName = "collector" | "classifier" | "actuator";
-
-/** Services make little garbage a tick: a small young generation saves tens of megabytes a process. */
-const NODE_FLAGS = ["--max-semi-space-size=2", "--disable-warning=ExperimentalWarning"];
+export type { ServiceName } from "./node-flags.ts";
 
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
@@ -37,7 +36,7 @@ export function startService(name: ServiceName, settings: ServiceSettings, liste
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_COMPILE_CACHE: settings.compileCacheDir };
   for (const [key, value] of Object.entries(given)) if (value !== undefined) env[`KVMGOV_${key}`] = value;
   const main = entryOf(name);
-  const [command, ...args] = beforeGuests([process.execPath, ...NODE_FLAGS, main]);
+  const [command, ...args] = beforeGuests([process.execPath, ...nodeFlags(name), main]);
   return new Child(name, command, args, {
     env,
     cwd: root,
