@@ -39,4 +39,31 @@ describe("SharedParts", () => {
     shared.share(other, undefined);
     expect(other.guests[0]?.reasons.map(({ code }) => code)).toEqual(own?.map(() => "other"));
   });
+
+  it("has one list of CPUs and one way of being held for all guests of a plan that are held alike, and changes nothing else", () => {
+    const shared = new SharedParts();
+    const plan = planOf("a");
+    const [guest] = plan.guests;
+    if (guest === undefined) throw new Error("a guest is needed");
+    const held = (bandwidth: number | "unlimited", cpus: number[]): (typeof guest)["vcpus"] =>
+      [0, 1].map((index) => ({ index, bandwidth, cpus: [...cpus] }));
+    const [many, other] = [
+      [0, 1, 2],
+      [0, 1, 3],
+    ];
+    plan.guests = [
+      { ...guest, emulatorCpus: [...many], ioThreadCpus: [...many], vcpus: held("unlimited", many) },
+      { ...guest, emulatorCpus: [...many], ioThreadCpus: "baseline", vcpus: held("unlimited", many) },
+      { ...guest, vcpus: held(0.5, many) },
+      { ...guest, vcpus: held("unlimited", other) },
+      { ...guest, vcpus: held("unlimited", many).slice(1) },
+    ];
+    const before = structuredClone(plan);
+    shared.share(plan, undefined);
+    expect(plan).toEqual(before);
+    const [one, two, three] = plan.guests;
+    expect(two?.vcpus).toBe(one?.vcpus);
+    expect(two?.emulatorCpus).toBe(one?.ioThreadCpus);
+    expect(three?.vcpus[0]?.cpus).toBe(one?.emulatorCpus);
+  });
 });
