@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startLibvirt, type Guest, type Libvirt } from "@kvm-governor/lab";
+import { nodeFlags } from "../../packages/cli/src/supervisor/node-flags.ts";
 import { ControlPlane } from "../support/control-plane.ts";
 import { ServiceProcess, waitFor } from "../support/service-process.ts";
 import { availableMb, cpuOf, residentMbOf } from "./process-cost.ts";
@@ -174,7 +175,11 @@ export class OverheadHost {
     };
     mkdirSync(host.KVMGOV_STATE_DIR, { recursive: true });
     // The plan must outlive the windows in which nobody renews it.
-    const classifier = await plane.classifier({ ...common, KVMGOV_PLAN_TTL_MS: "600000" });
+    const classifier = await plane.classifier({
+      ...common,
+      NODE_OPTIONS: nodeFlags("classifier").join(" "),
+      KVMGOV_PLAN_TTL_MS: "600000",
+    });
     this.#services.set("classifier", classifier);
     this.#services.set("actuator", await ServiceProcess.start("actuator", host));
     this.#services.set("collector", await ServiceProcess.start("collector", host));
