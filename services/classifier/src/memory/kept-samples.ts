@@ -86,7 +86,8 @@ export class KeptSamples {
   }
 }
 
-function outlineOf({ vcpus, otherRun: _, ...fixed }: GuestSample): Outline {
+function outlineOf(guest: GuestSample): Outline {
+  const { vcpus, otherRun: _, ...fixed } = guest;
   const isPlain = vcpus.every(({ index, allowedCpus }, at) => index === at && allowedCpus === undefined);
   const places = vcpus.map(({ index, allowedCpus }) => ({
     index,
