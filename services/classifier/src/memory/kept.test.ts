@@ -34,7 +34,7 @@ const vcpu = (index: number): fc.Arbitrary<VcpuSample> =>
       throttled: part,
       allowedCpus: cpus,
     },
-    { requiredKeys: ["index", "run", "delay"] },
+    { noNullPrototype: true, requiredKeys: ["index", "run", "delay"] },
   );
 
 const anyGuest = (n: number): fc.Arbitrary<GuestSample> =>
@@ -55,13 +55,18 @@ const anyGuest = (n: number): fc.Arbitrary<GuestSample> =>
       exemptReason: fc.constantFrom<GuestSample["exemptReason"]>("dedicated", "realtime"),
       incomplete: fc.boolean(),
       allowedCpus: cpus,
-      memoryNodes: fc.array(fc.record({ node: fc.nat(1), share: part }), { maxLength: 2 }),
+      memoryNodes: fc.array(fc.record({ node: fc.nat(1), share: part }, { noNullPrototype: true }), {
+        maxLength: 2,
+      }),
       vcpus: fc
         .nat(2)
         .chain((last) => fc.tuple(vcpu(0), vcpu(2), vcpu(4)).map((all) => all.slice(0, last + 1))),
       otherRun: part,
     },
-    { requiredKeys: ["uuid", "name", "pid", "startTime", "state", "declared", "vcpus", "otherRun"] },
+    {
+      noNullPrototype: true,
+      requiredKeys: ["uuid", "name", "pid", "startTime", "state", "declared", "vcpus", "otherRun"],
+    },
   );
 
 /** Samples of one host, in each of which any of its guests may be there, another, or be not readable. */
