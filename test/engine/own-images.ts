@@ -1,5 +1,6 @@
 /** Our images, built by the Dockerfile that users build them by. */
 import path from "node:path";
+import { SEMI_SPACE_MB } from "../../packages/cli/src/supervisor/node-flags.ts";
 import { DockerEngine } from "./engine.ts";
 import { pulledImages } from "./project.ts";
 import { ensureStandIns, hasStandIn } from "./stand-ins.ts";
@@ -38,6 +39,7 @@ async function buildOwnImages(engine: DockerEngine, project: string, version: st
   for (const service of OWN) {
     const args = [
       ...["build", "--quiet", "--network", "host", "--build-arg", `SERVICE=${service}`],
+      ...["--build-arg", `SEMI_SPACE_MB=${SEMI_SPACE_MB[service]}`], // as docker-compose.yml has it
       ...["--file", path.join(project, "deploy/images/Dockerfile")],
     ];
     // A stage without a name would not outlive the pruning, and with it what npm installed.

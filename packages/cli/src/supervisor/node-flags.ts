@@ -8,7 +8,7 @@
  * saves tens of megabytes a process. A classifier of a large fleet has many ticks in hand, and with 2 MB what they hold is taken for old: 29%
  * more CPU a tick, and with 32 MB no less than with 16 (docs/decisions/0026). Where there is little to do it stays small by itself.
  */
-const SEMI_SPACE_MB = { collector: 2, classifier: 16, actuator: 2 } as const;
+export const SEMI_SPACE_MB = { collector: 2, classifier: 16, actuator: 2 } as const;
 
 /** Services that the supervisor starts. */
 export type ServiceName = keyof typeof SEMI_SPACE_MB;
