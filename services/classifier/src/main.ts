@@ -190,6 +190,7 @@ await runService("classifier", async ({ log, signal, onReload, traces }) => {
   const shared = bus.share({
     self,
     silenceMs: config.silenceMs,
+    checkPeriodMs: () => settings().checkPeriodMs,
     handlers: {
       sample: (message) => {
         ownHosts.heard(message);

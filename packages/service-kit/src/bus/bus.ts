@@ -69,7 +69,7 @@ const NANOS_A_MS = 1_000_000n;
  */
 export type MessageHandler = (message: BusMessage) => void | Promise<void>;
 
-export interface ShareOptions extends Pick<SharedWorkOptions, "self" | "silenceMs" | "released"> {
+export interface ShareOptions extends Pick<SharedWorkOptions, "self" | "silenceMs" | "checkPeriodMs" | "released"> {
   handlers: Record<SharedKind, MessageHandler>;
 }
 

@@ -28,6 +28,8 @@ export interface PartitionsOptions {
   self: string;
   /** How long the server keeps the place of one who is away: as long as the stream keeps messages. */
   keptMs: number;
+  /** T_check at this time, in milliseconds: how soon a lost request must be noticed. */
+  checkPeriodMs: () => number;
   /** The next message of the partition comes when what this returns is done: so a full receiver is not filled further. */
   handle: (message: JsMsg) => void | Promise<void>;
   /** A partition's messages stopped coming, by this error; it is not held any more. */
@@ -111,7 +113,7 @@ export class Partitions {
   }
 
   async #claim(manager: JetStreamManager, partition: number, names: readonly string[]): Promise<void> {
-    const { kind, connection, self } = this.#options;
+    const { kind, connection, self, checkPeriodMs } = this.#options;
     const stream = streams[kind];
     const isOne = (name: string): boolean =>
       name.startsWith(`${PREFIX}-${partition}-`) && !this.#skipping.has(name);
@@ -132,7 +134,7 @@ export class Partitions {
     // Not waited for: one whose server is gone does not answer.
     for (const old of before) this.#delete(manager, old);
     const consumer = jetstream(connection.current(), ASKING).consumers.getConsumerFromInfo(info);
-    const messages = await consumer.consume(pullOptions(kind, PREFETCH));
+    const messages = await consumer.consume(pullOptions(kind, PREFETCH, checkPeriodMs()));
     this.#held.set(partition, { consumer: name, messages });
     void this.#work(partition, messages);
     void this.#listen(partition, messages);

@@ -25,6 +25,8 @@ export interface SharedWorkOptions {
   self: string;
   silenceMs: number;
   keptMs: Record<SharedKind, number>;
+  /** T_check at this time, in milliseconds. */
+  checkPeriodMs: () => number;
   handlers: Record<SharedKind, (message: JsMsg) => void | Promise<void>>;
   /** These partitions are somebody else's from now on. */
   released: (partitions: ReadonlySet<number>) => void;
@@ -49,7 +51,7 @@ export class SharedWork {
 
   constructor(options: SharedWorkOptions) {
     this.#options = options;
-    const { connection, log, self, silenceMs, now, keptMs, handlers } = options;
+    const { connection, log, self, silenceMs, now, keptMs, checkPeriodMs, handlers } = options;
     this.#members = new Members({ connection, self, silenceMs, now, changed: () => void this.#settle() });
     this.#kinds = (["sample", "applied"] as const).map(
       (kind) =>
@@ -59,6 +61,7 @@ export class SharedWork {
           log,
           self,
           keptMs: keptMs[kind],
+          checkPeriodMs,
           handle: handlers[kind],
           lost: (partition, error) => this.#lost(kind, partition, error),
         }),
