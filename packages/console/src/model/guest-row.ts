@@ -107,6 +107,7 @@ function noteOf(
 export function guestSeen(
   tick: TickFacts,
   report: GuestReport,
+  sample: GuestSample | undefined,
   plan: GuestPlan | undefined,
   skipped: string | undefined,
 ): GuestSeen {
@@ -114,7 +115,7 @@ export function guestSeen(
     report,
     plan,
     skipped,
-    sample: tick.guests.get(report.uuid),
+    sample,
     periodMs: tick.sample.periodMs,
     isShort: tick.shortSince.has(report.uuid),
   };

@@ -55,6 +55,27 @@ describe("hostModel", () => {
     expect(guests?.[uuidOf(3)]).toMatchObject({ class: "service", cpus: "0" });
   });
 
+  it("asks for the samples of all guests no more often where there are more: they are made when they are asked for", () => {
+    const timesWith = (guests: number): number => {
+      const source = new TestSource();
+      const all = Array.from({ length: guests }, (_, at) => guest(at + 1, 0.1));
+      const { guests: made, ...tick } = source.tick("h1", all);
+      let times = 0;
+      source.put("h1", {
+        tick: {
+          ...tick,
+          get guests() {
+            times++;
+            return made;
+          },
+        },
+      });
+      expect(Object.keys(hostModel("h1", source).guests ?? {})).toHaveLength(guests);
+      return times;
+    };
+    expect(timesWith(30)).toBe(timesWith(3));
+  });
+
   it("says what is odd about a guest", () => {
     const source = new TestSource();
     source.tick("h1", [guest(1, 0.1, { state: "paused" }), guest(2, 0.1)]);

@@ -56,9 +56,11 @@ function guestRows({ tick, applied }: HostFacts): Record<string, GuestRow> {
   const plans = new Map(tick.plan.guests.map((guest) => [guest.uuid, guest]));
   const skipped = new Map(applied?.skipped.map(({ guest, reason }) => [guest, reason]));
   const rows: Record<string, GuestRow> = {};
+  // Once: a classifier makes this from figures each time it is asked.
+  const samples = tick.guests;
   for (const report of tick.report.guests.slice(0, GUESTS_MAX)) {
     const { uuid } = report;
-    rows[uuid] = guestRow(guestSeen(tick, report, plans.get(uuid), skipped.get(uuid)));
+    rows[uuid] = guestRow(guestSeen(tick, report, samples.get(uuid), plans.get(uuid), skipped.get(uuid)));
   }
   return rows;
 }
