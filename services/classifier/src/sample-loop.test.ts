@@ -125,6 +125,18 @@ describe("SampleLoop", () => {
     expect(loop.offer(message(2, "h0"))).toBeUndefined();
   });
 
+  it("lets everybody go on who waits, also where more wait than are at work", async () => {
+    const waiting: (() => void)[] = [];
+    const { loop } = openLoop(() => new Promise((resolve) => void waiting.push(() => resolve("decided"))));
+    const answers = Array.from({ length: 2 * AT_WORK_MAX + 8 }, (_, n) => loop.offer(message(1, `h${n}`)));
+    let left = answers.filter((answer) => answer !== undefined).length;
+    expect(left).toBe(AT_WORK_MAX + 9);
+    for (const answer of answers) void answer?.then(() => left--);
+    for (const end of waiting.splice(0)) end();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(left).toBe(0);
+  });
+
   it("goes on with other hosts while what is away holds up more hosts than are worked off at a time, up to a bound", async () => {
     let isAway = true;
     const { loop, stop } = openLoop(async ({ host }) => {

@@ -75,7 +75,7 @@ export class SampleLoop {
       if (!(error instanceof MessageRefusedError)) throw error;
       this.#traced(message, (span) => refusals.refuse("sample", message, error, span));
     }
-    if (!this.#isFull() || signal.aborted) return;
+    if (this.#room() > 0 || signal.aborted) return;
     return new Promise((resolve) => this.#whenRoom.push(resolve));
   }
 
@@ -115,20 +115,28 @@ export class SampleLoop {
 
   #done(): void {
     this.#inHand--;
-    if (!this.#isFull()) this.#whenRoom.shift()?.();
+    this.#makeRoom();
   }
 
-  #isFull(): boolean {
-    if (this.#inHand >= IN_HAND_MAX) return true;
+  /** How many more samples may be taken. */
+  #room(): number {
     let heldUp = 0;
     for (const lane of this.#heldUp) heldUp += lane.size;
-    return this.#inHand - heldUp >= AT_WORK_MAX;
+    return Math.min(IN_HAND_MAX - this.#inHand, AT_WORK_MAX - (this.#inHand - heldUp));
+  }
+
+  /**
+   * Lets those go on who wait for room, as many as there is room for. Not one for each sample that ends: more may wait than are at work, one for
+   * each partition, and the last would wait for somebody else's next sample.
+   */
+  #makeRoom(): void {
+    for (const resolve of this.#whenRoom.splice(0, Math.max(0, this.#room()))) resolve();
   }
 
   #holdUp(lane: HostLane): void {
     this.#heldUp.add(lane);
     // Perhaps nothing of what is at work ends before long: then nobody else would make room.
-    if (!this.#isFull()) for (const resolve of this.#whenRoom.splice(0)) resolve();
+    this.#makeRoom();
   }
 
   #traced<T>({ host, traceparent }: BusMessage, work: (span: Span) => T): T {
