@@ -18,6 +18,7 @@ export interface Span<Value> {
 /** One time that the scientific guest was busy. All times in milliseconds of `performance.now()`. */
 export interface BusyPhase {
   startedAtMs: number;
+  /** When it was told to rest, and then, when it said that it does. */
   stoppedAtMs?: number;
   /** First seen in LIST_sc after the start; absent: never, or nobody was there to move it. */
   promotedAtMs?: number;

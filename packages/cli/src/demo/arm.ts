@@ -78,9 +78,18 @@ async function play(
     const actor = actors.get(step.guest);
     if (actor === undefined) throw new Error(`nobody plays ${step.guest}`);
     if (step.kind === "settled") recorder.settled(actor);
-    else recorder.loadSet(actor, step.percent, () => actor.guest.load.setLoad(step.percent));
+    else {
+      recorder.loadSet(actor, step.percent, () => actor.guest.load.setLoad(step.percent));
+      if (actor.role === "scientific" && step.percent === 0) void awaitRest(actor, recorder);
+    }
   }
   await until(startMs + options.schedule.lengthMs, signal);
+}
+
+/** It answers in the order in which it is asked. Who never answers is noticed by who asks for its work every second. */
+async function awaitRest(actor: Actor, recorder: Recorder): Promise<void> {
+  const answer = await actor.guest.load.work().catch(() => undefined);
+  if (answer !== undefined) recorder.hasRested();
 }
 
 async function until(atMs: number, signal: AbortSignal): Promise<void> {

@@ -43,6 +43,23 @@ describe("the recorder", () => {
     expect(orders).toEqual(["busy", "read at 2300", "read at 9000", "quiet"]);
   });
 
+  it("takes a guest for quiet when it says so: one that waits for a CPU cannot read that it is to rest", () => {
+    const { recorder, clock } = recorderAt(true);
+    recorder.loadSet(scientific, 100, () => undefined);
+    clock.ms = 500;
+    recorder.membership(true);
+    recorder.hasRested(); // of an earlier rest: it is busy now
+    clock.ms = 9000;
+    recorder.loadSet(scientific, 0, () => undefined);
+    clock.ms = 9600;
+    recorder.hasRested();
+    clock.ms = 10_800;
+    recorder.membership(false);
+    clock.ms = 11_000;
+    recorder.hasRested(); // too late to mean this rest
+    expect(recorder.record.phases).toMatchObject([{ stoppedAtMs: 9600, demotedAtMs: 10_800 }]);
+  });
+
   it("does not count the time in which a busy guest was in the wrong list", () => {
     const { recorder, clock } = recorderAt(true);
     recorder.loadSet(scientific, 100, () => undefined);

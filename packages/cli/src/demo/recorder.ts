@@ -44,6 +44,14 @@ export class Recorder {
     }
   }
 
+  /**
+   * The scientific guest has read that it is to rest. Until then it is busy: while a service has the CPU of its first vCPU, it cannot read.
+   */
+  hasRested(): void {
+    if (this.phase?.stoppedAtMs !== undefined && this.phase.demotedAtMs === undefined)
+      this.phase.stoppedAtMs = this.#sources.nowMs();
+  }
+
   settled(guest: { name: string; role: Role }): void {
     if (guest.role === "web") this.#burstStarts.set(guest.name, this.#sources.readGuest(guest.name));
     if (guest.role === "scientific" && !this.#managed) this.#hold(true);
