@@ -69,7 +69,10 @@ const NANOS_A_MS = 1_000_000n;
  */
 export type MessageHandler = (message: BusMessage) => void | Promise<void>;
 
-export interface ShareOptions extends Pick<SharedWorkOptions, "self" | "silenceMs" | "checkPeriodMs" | "released"> {
+export interface ShareOptions extends Pick<
+  SharedWorkOptions,
+  "self" | "silenceMs" | "checkPeriodMs" | "released"
+> {
   handlers: Record<SharedKind, MessageHandler>;
 }
 
