@@ -53,3 +53,17 @@ it("ends with the loop", async () => {
   expect(await lasts(pause, 1000, { 7: () => stop.abort() }, stop.signal)).toBe(7);
   expect(await lasts(pause, 1000, {}, stop.signal)).toBe(0);
 });
+
+it("asks for no negative time when it is cut to nothing", async () => {
+  jest.useRealTimers();
+  const asked = jest.spyOn(globalThis, "setTimeout");
+  try {
+    const pause = new Pause();
+    const over = pause.wait(60_000, new AbortController().signal);
+    pause.cut(0);
+    await over;
+    expect(asked.mock.calls.map(([, ms]) => (ms ?? 0) >= 0)).toEqual([true, true]);
+  } finally {
+    asked.mockRestore();
+  }
+});

@@ -43,6 +43,7 @@ export class Pause {
   #endAt(endsAtMs: number): void {
     clearTimeout(this.#timer);
     this.#endsAtMs = endsAtMs;
-    this.#timer = setTimeout(() => this.#end?.(), endsAtMs - performance.now());
+    // The clock has gone on since the end was worked out: Node warns of a negative time.
+    this.#timer = setTimeout(() => this.#end?.(), Math.max(0, endsAtMs - performance.now()));
   }
 }

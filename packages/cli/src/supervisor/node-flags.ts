@@ -6,7 +6,7 @@
 /**
  * Megabytes of each half of the young generation, at most. Collector and actuator make little garbage a tick, and a small one
  * saves tens of megabytes a process. A classifier of a large fleet has many ticks in hand, and with 2 MB what they hold is taken for old: 29%
- * more CPU a tick, and with 32 MB no less than with 16 (docs/decisions/0026). Where there is little to do it stays small by itself.
+ * more CPU a tick, and with 32 MB no less than with 16 (docs/benchmarks.md, classifier). Where there is little to do it stays small by itself.
  */
 export const SEMI_SPACE_MB = { collector: 2, classifier: 16, actuator: 2 } as const;
 
